@@ -93,9 +93,9 @@ func TestValues(t *testing.T) {
 	}
 	no := false
 	want := bake{
-		common:  common{settings.Duration(90 * time.Minute), true, "abc"},
-		Keys:    Keys{"AKIA", "\"quoted\\ \n☂", "eu-west-1"},
-		Action:  "sweep", Application: "shop", Include: settings.List{"a", "b", "c"}, Zones: settings.List{"a", "c"},
+		common: common{settings.Duration(90 * time.Minute), true, "abc"},
+		Keys:   Keys{"AKIA", "\"quoted\\ \n☂", "eu-west-1"},
+		Action: "sweep", Application: "shop", Include: settings.List{"a", "b", "c"}, Zones: settings.List{"a", "c"},
 		Tags: map[string]string{"team": "shop"}, Count: -12, Ratio: 0.25, Limit: 255, DiskSize: 20e9,
 		MaxAge: settings.Duration(7 * 24 * time.Hour), Token: settings.List{"x"}, Soak: &no, Plan: 90 * time.Second,
 	}
