@@ -8,17 +8,27 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
+	"syscall"
+	"time"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	// An interrupted run ends its tests too: they may have started servers.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
 
-func run(arguments []string, out, problems io.Writer) int {
+func run(ctx context.Context, arguments []string, out, problems io.Writer) int {
 	modules, flags := arguments, []string(nil)
 	if i := slices.Index(arguments, "--"); i >= 0 {
 		modules, flags = arguments[:i], arguments[i+1:]
@@ -29,7 +39,7 @@ func run(arguments []string, out, problems io.Writer) int {
 	}
 	total, failed := &count{}, false
 	for _, module := range modules {
-		if err := test(module, flags, total, out, problems); err != nil {
+		if err := test(ctx, module, flags, total, out, problems); err != nil {
 			fmt.Fprintf(problems, "tally: tests of %s: %v\n", filepath.Clean(module), err)
 			failed = true
 		}
@@ -42,9 +52,11 @@ func run(arguments []string, out, problems io.Writer) int {
 }
 
 // test runs the tests of one module and adds them to the total.
-func test(module string, flags []string, total *count, out, problems io.Writer) error {
-	command := exec.Command("go", append([]string{"test", "-json"}, flags...)...)
+func test(ctx context.Context, module string, flags []string, total *count, out, problems io.Writer) error {
+	command := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, flags...)...)
 	command.Dir, command.Stderr = module, problems
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.WaitDelay = 30 * time.Second // go test ends its tests first
 	stream, err := command.StdoutPipe()
 	if err != nil {
 		return err

@@ -51,7 +51,7 @@ func TestTally(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out, problems strings.Builder
-			code := run([]string{module(t, c.tests), "--", "-timeout", cmp.Or(c.limit, "1m"), "./..."}, &out, &problems)
+			code := run(t.Context(), []string{module(t, c.tests), "--", "-timeout", cmp.Or(c.limit, "1m"), "./..."}, &out, &problems)
 			if code != c.code {
 				t.Errorf("exit code %d, want %d", code, c.code)
 			}
@@ -77,10 +77,10 @@ func TestTallyAddsModulesUp(t *testing.T) {
 	one := module(t, "func TestOne(t *testing.T) {}\n")
 	two := module(t, "func TestOne(t *testing.T) {}\n\nfunc TestTwo(t *testing.T) {}\n")
 	var out, problems strings.Builder
-	if code := run([]string{one, two}, &out, &problems); code != 0 || !strings.HasSuffix(out.String(), "\n3 passed, 0 failed, 0 skipped\n") {
+	if code := run(t.Context(), []string{one, two}, &out, &problems); code != 0 || !strings.HasSuffix(out.String(), "\n3 passed, 0 failed, 0 skipped\n") {
 		t.Errorf("exit code %d, output:\n%s%s", code, &out, &problems)
 	}
-	if code := run(nil, &out, &problems); code != 2 {
+	if code := run(t.Context(), nil, &out, &problems); code != 2 {
 		t.Errorf("without a module: exit code %d, want 2", code)
 	}
 }
