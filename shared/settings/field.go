@@ -27,7 +27,7 @@ type field struct {
 }
 
 // Describe lists the variables of a struct (or of a pointer to one) in the
-// order of its fields, those of embedded structs in place.
+// order of its fields, those of inner structs in place.
 func Describe(of any) []Variable {
 	t := reflect.TypeOf(of)
 	for t.Kind() == reflect.Pointer {
@@ -67,7 +67,9 @@ func Secrets(of any) []string {
 	return all
 }
 
-// fieldsOf finds the tagged fields of a struct, embedded structs in place.
+// fieldsOf finds the tagged fields of a struct, and in place those of the
+// structs in it. Two packages may both call theirs Settings, so that not both
+// can be embedded; a field with a name does as well.
 func fieldsOf(s reflect.Value) []field {
 	var all []field
 	for i := range s.NumField() {
@@ -76,11 +78,17 @@ func fieldsOf(s reflect.Value) []field {
 		switch {
 		case name != "" && f.IsExported():
 			all = append(all, newField(name, f, s.Field(i)))
-		case f.Anonymous && f.Type.Kind() == reflect.Struct:
+		case inPlace(f):
 			all = append(all, fieldsOf(s.Field(i))...)
 		}
 	}
 	return all
+}
+
+// inPlace tells whether the variables of a field's struct belong to the struct
+// around it.
+func inPlace(f reflect.StructField) bool {
+	return f.Type.Kind() == reflect.Struct && f.Tag.Get("envconfig") == "" && (f.Anonymous || f.IsExported())
 }
 
 func newField(name string, f reflect.StructField, value reflect.Value) field {

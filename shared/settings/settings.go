@@ -27,8 +27,8 @@ import (
 
 // Checker is a struct of settings that knows which values contradict each
 // other. Check is called for the struct given to Load and for every struct
-// embedded in it, after parsing, also when single fields could not be read:
-// those have their zero value then, and Report.Failed tells them.
+// in it, after parsing, also when single fields could not be read: those have
+// their zero value then, and Report.Failed tells them.
 type Checker interface {
 	Check(r *Report)
 }
@@ -80,7 +80,7 @@ func loadField(env *environment, f field, report *Report) {
 	}
 }
 
-// checkersOf lists the struct and its embedded structs that have a Check. A
+// checkersOf lists the struct and its inner structs that have a Check. A
 // struct that got its Check from an embedded one is listed too; that is
 // harmless, since a report keeps equal problems once.
 func checkersOf(s reflect.Value) []Checker {
@@ -89,7 +89,7 @@ func checkersOf(s reflect.Value) []Checker {
 		found = append(found, c)
 	}
 	for i := range s.NumField() {
-		if f := s.Type().Field(i); f.Anonymous && f.IsExported() && f.Type.Kind() == reflect.Struct {
+		if f := s.Type().Field(i); f.IsExported() && inPlace(f) {
 			found = append(found, checkersOf(s.Field(i))...)
 		}
 	}

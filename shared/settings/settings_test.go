@@ -37,7 +37,7 @@ func (k *Keys) Check(r *settings.Report) {
 
 type bake struct {
 	common
-	Keys
+	AWS         Keys              // in place, though not embedded
 	Action      string            `envconfig:"ACTION" default:"bake" allowed:"bake,sweep"`
 	Application string            `envconfig:"APPLICATION" fallback:"BITBUCKET_REPO_SLUG" required:"true" desc:"the name of the application" example:"shop"`
 	Include     settings.List     `envconfig:"INCLUDE"`
@@ -94,7 +94,7 @@ func TestValues(t *testing.T) {
 	no := false
 	want := bake{
 		common: common{settings.Duration(90 * time.Minute), true, "abc"},
-		Keys:   Keys{"AKIA", "\"quoted\\ \n☂", "eu-west-1"},
+		AWS:    Keys{"AKIA", "\"quoted\\ \n☂", "eu-west-1"},
 		Action: "sweep", Application: "shop", Include: settings.List{"a", "b", "c"}, Zones: settings.List{"a", "c"},
 		Tags: map[string]string{"team": "shop"}, Count: -12, Ratio: 0.25, Limit: 255, DiskSize: 20e9,
 		MaxAge: settings.Duration(7 * 24 * time.Hour), Token: settings.List{"x"}, Soak: &no, Plan: 90 * time.Second,
@@ -133,8 +133,8 @@ func TestBlankIsUnset(t *testing.T) {
 	}
 	var s bake
 	err := settings.Load([]string{"AWS_DEFAULT_REGION= ", "AWS_REGION=eu-north-1", "APPLICATION=", "BITBUCKET_REPO_SLUG=slug"}, &s)
-	if err != nil || s.Region != "eu-north-1" || s.Application != "slug" {
-		t.Errorf("fallbacks: %q, %q, %v", s.Region, s.Application, err)
+	if err != nil || s.AWS.Region != "eu-north-1" || s.Application != "slug" {
+		t.Errorf("fallbacks: %q, %q, %v", s.AWS.Region, s.Application, err)
 	}
 }
 
