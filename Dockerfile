@@ -1,0 +1,52 @@
+# One target per pipe: docker build --target ami-bake .   (`make image` does it, and tries the result.)
+#
+# BuildKit only, which is what docker build has been since version 23 (before: DOCKER_BUILDKIT=1). There is no
+# `# syntax=` line, since it would fetch a front end from a registry at every build; the built-in one is enough.
+ARG GO_IMAGE=golang:1.26-bookworm
+
+# Compiled on the builder's own architecture for the target's: Go does that by itself, emulation would take ten times
+# as long. The module cache and the build cache outlive the build; the first build compiles the AWS SDK (a minute or two).
+# Modules come from GOPROXY when it is given, else from Go's default. Where a build has no network, run `go mod vendor`
+# before it: Go takes modules from a vendor directory without being told to.
+FROM --platform=$BUILDPLATFORM ${GO_IMAGE} AS build
+WORKDIR /src
+ENV CGO_ENABLED=0 GOTOOLCHAIN=local GOOS=linux GOMODCACHE=/cache/mod GOCACHE=/cache/build
+ARG GOPROXY
+COPY . .
+ARG VERSION=dev
+ENV LDFLAGS="-s -w -X main.version=${VERSION}"
+
+# The agent that bakes put into images: servers may be of either architecture, wherever the pipe itself runs.
+FROM build AS boot
+RUN --mount=type=cache,target=/cache \
+    for arch in amd64 arm64; do \
+      GOARCH=$arch go build -trimpath -ldflags "$LDFLAGS" -o /out/boot-linux-$arch ./boot || exit 1; \
+    done
+
+FROM build AS build-ami-bake
+ARG TARGETARCH
+RUN --mount=type=cache,target=/cache \
+    GOARCH=$TARGETARCH go build -trimpath -ldflags "$LDFLAGS" -o /out/ami-bake ./pipes/ami-bake
+
+# What every pipe stands on: no shell, no packages, nothing to patch but the pipe itself.
+# It runs as root, the only user that may write to the clone: the build container's root owns it, and a pipe's outputs
+# go there. The container is the boundary; the pipe gets no capability that it needs root for.
+FROM scratch AS pipe
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /usr/local/go/lib/time/zoneinfo.zip /usr/share/zoneinfo.zip
+ENV ZONEINFO=/usr/share/zoneinfo.zip
+# Makes the directory for temporary files, which nothing else would.
+WORKDIR /tmp
+WORKDIR /
+ARG VERSION=dev
+LABEL org.opencontainers.image.source="https://bitbucket.org/fearless/pipes" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}"
+
+FROM pipe AS ami-bake
+LABEL org.opencontainers.image.title="ami-bake" \
+      org.opencontainers.image.description="Bakes a commit into a machine image"
+COPY --from=boot /out/ /
+COPY LICENSE pipes/ami-bake/pipe.yml pipes/ami-bake/README.md /
+COPY --from=build-ami-bake /out/ami-bake /ami-bake
+ENTRYPOINT ["/ami-bake"]
