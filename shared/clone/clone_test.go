@@ -94,6 +94,9 @@ func listed(t *testing.T, c *clone.Clone, hash string, paths ...string) string {
 			t.Fatal(err)
 		}
 		_ = r.Close()
+		if size, err := f.Size(); err != nil || size != int64(len(content)) {
+			t.Errorf("%s: size %d, %v; it has %d bytes", f.Path, size, err, len(content))
+		}
 		fmt.Fprintf(&b, "%s %s %s\n", f.Mode, f.Path, strings.TrimSpace(string(content)))
 	}
 	return b.String()

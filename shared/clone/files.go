@@ -33,10 +33,15 @@ type File struct {
 	ID string
 
 	open func() (io.ReadCloser, error)
+	size func() (int64, error)
 }
 
 // Open opens the file's content; for a symbolic link that is its target.
 func (f File) Open() (io.ReadCloser, error) { return f.open() }
+
+// Size is the number of bytes that Open gives. It is asked of git only when needed:
+// a repository of many files is listed without looking into each.
+func (f File) Size() (int64, error) { return f.size() }
 
 // Files lists the files of a commit that stand at or below the given paths ("." is
 // all of them), sorted by path, without what .gitattributes marks export-ignore.
@@ -170,6 +175,7 @@ func (l *listing) entry(tree *object.Tree, entry object.TreeEntry, name string) 
 	file := File{
 		Path: name, Mode: fileMode(entry.Mode), ID: "git:" + entry.Hash.String(),
 		open: func() (io.ReadCloser, error) { return l.clone.blob(entry.Hash) },
+		size: func() (int64, error) { return l.clone.store.EncodedObjectSize(entry.Hash) },
 	}
 	if l.attrs.lfs(name) {
 		return l.lfs(file)
@@ -269,6 +275,7 @@ func (l *listing) lfs(pointer File) error {
 	l.files = append(l.files, File{
 		Path: pointer.Path, Mode: pointer.Mode, ID: "lfs:" + p.oid,
 		open: func() (io.ReadCloser, error) { return os.Open(content) },
+		size: func() (int64, error) { return p.size, nil },
 	})
 	return nil
 }

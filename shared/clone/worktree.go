@@ -108,6 +108,7 @@ func (c *Clone) builtFile(name string, entry fs.DirEntry, found map[string]File)
 		}
 		file.Mode = fs.ModeSymlink | 0o777
 		file.open = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(target)), nil }
+		file.size = func() (int64, error) { return int64(len(target)), nil }
 	case mode.IsRegular():
 		info, err := entry.Info()
 		if err != nil {
@@ -117,6 +118,7 @@ func (c *Clone) builtFile(name string, entry fs.DirEntry, found map[string]File)
 			file.Mode = 0o755
 		}
 		file.open = func() (io.ReadCloser, error) { return os.Open(name) }
+		file.size = func() (int64, error) { return info.Size(), nil }
 	default:
 		return exit.Invalidf("%s: neither a file nor a link", file.Path)
 	}
