@@ -33,10 +33,12 @@ func (d Duration) Std() time.Duration { return time.Duration(d) }
 // Decode reads a sequence of numbers with units.
 func (d *Duration) Decode(value string) error {
 	text := strings.ToLower(strings.ReplaceAll(value, " ", ""))
-	if _, err := strconv.ParseFloat(text, 64); err == nil {
+	switch {
+	case text == "":
+		return errors.New("is empty")
+	case strings.Trim(text, "0123456789.") == "":
 		return fmt.Errorf("has no unit (did you mean %sm?)", text)
-	}
-	if strings.HasPrefix(text, "-") {
+	case text[0] == '-':
 		return errors.New("is negative")
 	}
 	total := 0.0

@@ -34,7 +34,10 @@ func parse(f field, text string) string {
 		Type: f.value.Type(),
 		Tag:  reflect.StructTag(fmt.Sprintf(`envconfig:%q default:%q`, noKey, text)),
 	}}))
-	if err := envconfig.Process("", one.Interface()); err != nil {
+	switch err := envconfig.Process("", one.Interface()); {
+	case err != nil && f.Secret:
+		return "cannot be read" // a reason may quote the value
+	case err != nil:
 		return because(err)
 	}
 	f.value.Set(one.Elem().Field(0))
@@ -42,7 +45,7 @@ func parse(f field, text string) string {
 }
 
 // because takes the reason out of envconfig's and strconv's errors, whose
-// texts repeat the value, which may be a secret.
+// texts repeat the value.
 func because(err error) string {
 	var parse *envconfig.ParseError
 	if errors.As(err, &parse) {

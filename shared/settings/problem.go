@@ -29,7 +29,7 @@ func (p *Problems) Error() string {
 		fmt.Fprintf(&b, "%d problems with the settings:", len(p.List))
 	}
 	for _, one := range p.List {
-		fmt.Fprintf(&b, "\n  %s: %s", one.Variable, one.Text)
+		fmt.Fprintf(&b, "\n%s: %s", one.Variable, one.Text)
 	}
 	return b.String()
 }

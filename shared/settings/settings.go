@@ -80,9 +80,9 @@ func loadField(env *environment, f field, report *Report) {
 	}
 }
 
-// checkersOf lists the struct and its inner structs that have a Check. A
-// struct that got its Check from an embedded one is listed too; that is
-// harmless, since a report keeps equal problems once.
+// checkersOf lists the struct and its exported inner structs that have a
+// Check. A struct that got its Check from an embedded one is listed too; that
+// is harmless, since a report keeps equal problems once.
 func checkersOf(s reflect.Value) []Checker {
 	var found []Checker
 	if c, ok := s.Addr().Interface().(Checker); ok {

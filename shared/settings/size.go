@@ -27,7 +27,10 @@ var sizeUnits = []struct {
 func (s *Size) Decode(value string) error {
 	text := strings.ReplaceAll(value, " ", "")
 	at := strings.IndexFunc(text, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
-	if at < 0 {
+	switch {
+	case text == "":
+		return errors.New("is empty")
+	case at < 0:
 		return fmt.Errorf("has no unit (did you mean %sMB?)", text)
 	}
 	amount, err := strconv.ParseFloat(text[:at], 64)
