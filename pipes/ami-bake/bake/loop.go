@@ -105,7 +105,11 @@ func (b *baker) act(ctx context.Context, step Step, seen Observed, progress *con
 	case NextAttempt:
 		return nil, b.nextAttempt(ctx, step.Why)
 	}
-	if s := seen.Server; s != nil {
+	switch s := seen.Server; {
+	case s == nil:
+	case s.ID == "": // another run's, and EC2 does not show it yet
+		progress.Update("a build server is being launched")
+	default:
 		progress.Update("build server %s is %s%s", s.ID, s.State, b.whose(s))
 	}
 	return nil, nil
