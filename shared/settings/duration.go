@@ -73,8 +73,11 @@ func nextPart(text string) (number, unit, rest string) {
 	return number, text[:letters], text[letters:]
 }
 
-// String is the shortest form: "1h30m", not "1h30m0s".
+// String is the shortest form: "1h30m", not "1h30m0s"; whole days are days.
 func (d Duration) String() string {
+	if day := 24 * time.Hour; d != 0 && d.Std()%day == 0 {
+		return strconv.Itoa(int(d.Std()/day)) + "d"
+	}
 	text := d.Std().String()
 	for _, nothing := range []string{"m0s", "h0m"} {
 		if strings.HasSuffix(text, nothing) {
