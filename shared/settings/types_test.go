@@ -40,7 +40,7 @@ func TestDurationText(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
 		30 * time.Minute: "30m", 90 * time.Minute: "1h30m", time.Hour: "1h", 10 * time.Hour: "10h", 0: "0s", 20 * time.Second: "20s",
-		time.Hour + 20*time.Second: "1h0m20s", 7 * 24 * time.Hour: "168h", 1500 * time.Millisecond: "1.5s",
+		time.Hour + 20*time.Second: "1h0m20s", 7 * 24 * time.Hour: "7d", 1500 * time.Millisecond: "1.5s",
 	} {
 		if got := settings.Duration(d).String(); got != want {
 			t.Errorf("%d: %q, want %q", d, got, want)
