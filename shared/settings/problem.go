@@ -116,8 +116,11 @@ func (r *Report) typo(t typo, f field) {
 		r.rank[t.name] = r.rank[f.Name]
 	}
 	unset := "is not set"
-	if f.Required {
+	switch {
+	case f.Required:
 		unset = "is required, but not set"
+	case f.Default != "":
+		unset = "has its default, " + f.Default
 	}
 	r.Problemf(t.name, "unknown variable; did you mean %s, which %s?", f.Name, unset)
 }

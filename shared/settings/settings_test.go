@@ -52,7 +52,6 @@ type bake struct {
 	Pin         int               `envconfig:"PIN" secret:"true" example:"1234"`
 	Soak        *bool             `envconfig:"SOAK"`
 	Plan        time.Duration     `envconfig:"PLAN"`
-	unexported  string            `envconfig:"UNEXPORTED"`
 	Untagged    string
 }
 
@@ -86,7 +85,7 @@ func TestValues(t *testing.T) {
 		"TIMEOUT= 1h30m ", "DEBUG=YES", "BITBUCKET_COMMIT=abc", "ACTION=sweep", "INCLUDE=a, b ,,c",
 		"ZONES=a,c", "TAGS=team:shop", "COUNT=-12", "RATIO=0.25", "LIMIT=255", "DISK_SIZE=20GB",
 		"BASE_MAX_AGE=7d", "TOKENS=x", "SOAK=off", "PLAN=90s", "AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY=\"quoted\\ \n☂",
-		"UNEXPORTED=x", "Untagged=x",
+		"UNTAGGED=x", "Untagged=x",
 	)
 	if err != nil {
 		t.Fatal(err)

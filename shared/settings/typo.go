@@ -18,7 +18,7 @@ var reserved = []string{"BITBUCKET_", "AWS_"}
 // elsewhere are names that shells, images and CI machines set by themselves.
 var elsewhere = []string{
 	"CI", "DOCKER_HOST", "HOME", "HOSTNAME", "HTTPS_PROXY", "HTTP_PROXY", "LANG", "LANGUAGE", "LC_ALL", "LOGNAME",
-	"MAIL", "NO_PROXY", "OLDPWD", "PATH", "PIPELINES_JWT_TOKEN", "PWD", "SHELL", "SHLVL", "SSL_CERT_DIR",
+	"MAIL", "NO_PROXY", "OLDPWD", "PATH", "PIPE", "PIPELINES_JWT_TOKEN", "PWD", "SHELL", "SHLVL", "SSL_CERT_DIR",
 	"SSL_CERT_FILE", "TEMP", "TERM", "TMP", "TMPDIR", "TZ", "USER",
 }
 
@@ -73,11 +73,12 @@ func knownNames(fields []field) []string {
 
 // nearest finds the unset variable a name is a slip of: one letter, or two in
 // names of nine letters and more, or only the case. Names of three letters
-// have too many neighbours to suspect anybody.
+// have too many neighbours to suspect anybody. A default counts as unset, for
+// pipe.yml sends it whether or not anybody wrote the variable.
 func (e *environment) nearest(name string, fields []field) (field, bool) {
 	for slip := range 3 {
 		for _, f := range fields {
-			if len(f.Name) < 4 || e.get(f.Name) != "" || e.get(f.Name+"_COUNT") != "" {
+			if len(f.Name) < 4 || e.written(f) {
 				continue
 			}
 			if slip > slips(name, f.Name) || !samePrefix(name, f.Name) {
@@ -89,6 +90,12 @@ func (e *environment) nearest(name string, fields []field) (field, bool) {
 		}
 	}
 	return field{}, false
+}
+
+// written tells whether somebody has given the variable a value.
+func (e *environment) written(f field) bool {
+	value := e.get(f.Name)
+	return (value != "" && value != f.Default) || e.get(f.Name+"_COUNT") != ""
 }
 
 // slips is how far a name may be from a known one.

@@ -24,7 +24,7 @@ func TestTypos(t *testing.T) {
 		environ []string
 		want    string // the start of the problem; blank is none
 	}{
-		"letter missing":        {[]string{"TIMEOT=1h"}, "TIMEOT: unknown variable; did you mean TIMEOUT,"},
+		"letter missing":        {[]string{"TIMEOT=1h"}, "TIMEOT: unknown variable; did you mean TIMEOUT, which has its default, 30m?"},
 		"letter too many":       {[]string{"TIMEOUTS=1h"}, "TIMEOUTS: "},
 		"letter replaced":       {[]string{"TINEOUT=1h"}, "TINEOUT: "},
 		"letters swapped":       {[]string{"TIMEUOT=1h"}, "TIMEUOT: "},
@@ -34,6 +34,7 @@ func TestTypos(t *testing.T) {
 		"two slips, long":       {[]string{"APLICATOIN=x"}, "APLICATOIN: unknown variable; did you mean APPLICATION,"},
 		"three slips":           {[]string{"APLICATO_=x"}, ""},
 		"the right one is set":  {[]string{"TIMEOTS=1h", "TIMEOUT=1h", "TIMEOUTS=1h"}, ""},
+		"right one is default":  {[]string{"TIMEOT=1h", "TIMEOUT=30m"}, "TIMEOT: "},
 		"right one set as list": {[]string{"INCLUDES=x", "INCLUDE_COUNT=1", "INCLUDE_0=x"}, ""},
 		"right one blank":       {[]string{"INCLUDES=x", "INCLUDE="}, "INCLUDES: "},
 		"blank itself":          {[]string{"TIMEOT= "}, ""},
