@@ -35,14 +35,11 @@ func (e *ending) undo(stack *undo.Stack, failed bool) {
 }
 
 // report writes the outputs of a run that has a result.
-func (e *ending) report(result Result, s Settings, dir string) {
+func (e *ending) report(result Result, rt *Runtime) {
 	if result == nil || (reflect.ValueOf(result).Kind() == reflect.Pointer && reflect.ValueOf(result).IsNil()) {
 		return
 	}
-	place := outputs.Place{Dir: s.CloneDir, Pipeline: s.PipelineUUID, VariablesPath: s.VariablesPath}
-	if place.Dir == "" {
-		place.Dir = dir
-	}
+	place := outputs.Place{Dir: rt.CloneDir(), Pipeline: rt.Settings.PipelineUUID, VariablesPath: rt.Settings.VariablesPath}
 	files, err := place.Write(e.pipe, result.Summary(), result.Outputs(), result)
 	if err != nil {
 		e.trouble = true

@@ -2,13 +2,14 @@ package pipe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"sync"
-	"time"
 
 	"bitbucket.org/fearless/pipes/shared/console"
+	"bitbucket.org/fearless/pipes/shared/settings"
 )
 
 // life is the time a run has: until TIMEOUT, or until somebody stops it.
@@ -16,6 +17,7 @@ type life struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	log    *console.Console
+	bound  settings.Duration
 
 	mu       sync.Mutex
 	stopping bool // the first signal has come, or the run is over
@@ -29,7 +31,7 @@ type life struct {
 func begin(w World, rt *Runtime) *life {
 	timeout := rt.Settings.Timeout
 	ctx, cancel := context.WithCancelCause(context.Background())
-	l := &life{cancel: cancel, log: rt.Console, done: make(chan struct{})}
+	l := &life{cancel: cancel, log: rt.Console, bound: timeout, done: make(chan struct{})}
 	var stopClock context.CancelFunc
 	l.ctx, stopClock = context.WithDeadlineCause(ctx, rt.Started.Add(timeout.Std()),
 		fmt.Errorf("%w: TIMEOUT is %s", ErrTimedOut, timeout))
@@ -38,11 +40,9 @@ func begin(w World, rt *Runtime) *life {
 	if len(w.Signals) > 0 {
 		signal.Notify(signals, w.Signals...)
 	}
-	deadline := time.NewTimer(time.Until(rt.Started.Add(timeout.Std())))
-	interrupt := w.Interrupt
+	interrupt, over := w.Interrupt, l.ctx.Done()
 	l.ended.Go(func() {
 		defer stopClock()
-		defer deadline.Stop()
 		defer signal.Stop(signals)
 		for {
 			select {
@@ -55,8 +55,9 @@ func begin(w World, rt *Runtime) *life {
 					interrupt = nil // closed: that was the last one
 				}
 				l.interrupted("interrupt")
-			case <-deadline.C:
-				l.timedOut(timeout.String())
+			case <-over:
+				over = nil
+				l.timedOut()
 			}
 		}
 	})
@@ -74,9 +75,10 @@ func (l *life) interrupted(what string) {
 	l.log.Warn("%s: cleaning up, please wait", what)
 }
 
-func (l *life) timedOut(timeout string) {
-	if l.isFirst() {
-		l.log.Warn("TIMEOUT of %s is over: stopping, then cleaning up", timeout)
+// timedOut says that the time is over, when it is that which ended the run.
+func (l *life) timedOut() {
+	if errors.Is(context.Cause(l.ctx), ErrTimedOut) && l.isFirst() {
+		l.log.Warn("TIMEOUT of %s is over: stopping, then cleaning up", l.bound)
 	}
 }
 
@@ -90,8 +92,11 @@ func (l *life) isFirst() bool {
 }
 
 // finishing says that the run has returned: a signal from now on changes
-// nothing any more.
-func (l *life) finishing() { l.isFirst() }
+// nothing any more. The run may have seen the end of its time before we did.
+func (l *life) finishing() {
+	l.timedOut()
+	l.isFirst()
+}
 
 // stop ends listening. It returns when the last line of it is written.
 func (l *life) stop() {

@@ -38,7 +38,7 @@ func (p Pipe[S]) Main(w World) int {
 	}
 	life.finishing()
 	end.undo(rt.Undo, err != nil)
-	end.report(result, *common, w.Dir)
+	end.report(result, rt)
 	return end.say(err, cause)
 }
 

@@ -197,6 +197,24 @@ func TestOutputsAreWritten(t *testing.T) {
 	}
 }
 
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	rt := &pipe.Runtime{World: pipe.World{Dir: "/started"}}
+	if got := rt.CloneDir(); got != "/started" {
+		t.Errorf("without Bitbucket: %q", got)
+	}
+	if got := rt.Settings.PipelineURL(); got != "" {
+		t.Errorf("without Bitbucket: %q", got)
+	}
+	rt.Settings = pipe.Settings{CloneDir: "/clone", RepoFullName: "acme/shop", BuildNumber: 12}
+	if got := rt.CloneDir(); got != "/clone" {
+		t.Errorf("in a step: %q", got)
+	}
+	if got := rt.Settings.PipelineURL(); got != "https://bitbucket.org/acme/shop/pipelines/results/12" {
+		t.Errorf("in a step: %q", got)
+	}
+}
+
 func TestSettingsProblems(t *testing.T) {
 	t.Parallel()
 	code, log, clone := play(t, "TIMEOUT=30", "COUNT=many", "TOKNE=hunter22")
@@ -298,7 +316,7 @@ func TestInterruptChannel(t *testing.T) {
 			go func() {
 				ended <- sample.Main(pipe.World{Out: &log, Dir: t.TempDir(), Interrupt: interrupt, Environ: []string{"MODE=" + mode}})
 			}()
-			time.Sleep(time.Minute) // simulated
+			<-time.After(time.Minute) // simulated
 			close(interrupt)
 			code := <-ended
 			text := colours.ReplaceAllString(log.String(), "")

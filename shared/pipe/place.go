@@ -2,8 +2,8 @@ package pipe
 
 import "fmt"
 
-// CloneDir is the folder of the clone: Bitbucket's word for it, else where the pipe
-// was started.
+// CloneDir is the folder of the clone: the one Bitbucket names, else where the
+// pipe was started.
 func (rt *Runtime) CloneDir() string {
 	if rt.Settings.CloneDir != "" {
 		return rt.Settings.CloneDir
