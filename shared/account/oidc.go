@@ -68,17 +68,17 @@ func refused(err error, s Settings, role string, duration time.Duration) error {
 	e := exit.Unablef("taking the role %s: %w", role, err)
 	switch code {
 	case "AccessDenied":
-		e.Hint("the role does not exist, or its trust policy does not accept this step:", claims(s.Token))
+		e = e.Hint("the role does not exist, or its trust policy does not accept this step:", claims(s.Token))
 		if s.OIDCRole == "" {
-			e.Hint("AWS_OIDC_ROLE_ARN names another role than this one, which account.yml would have made")
+			e = e.Hint("AWS_OIDC_ROLE_ARN names another role than this one, which account.yml would have made")
 		}
 		if s.AccessKey != "" {
-			e.Hint("an OIDC token is used before access keys; to use the keys, take `oidc: true` out of the step")
+			e = e.Hint("an OIDC token is used before access keys; to use the keys, take `oidc: true` out of the step")
 		}
 	case "InvalidIdentityToken":
-		e.Hint("the account needs Bitbucket as an OIDC provider with this token's issuer and audience:", claims(s.Token))
+		e = e.Hint("the account needs Bitbucket as an OIDC provider with this token's issuer and audience:", claims(s.Token))
 	case "ExpiredTokenException":
-		e.Hint("a step's token lives for an hour: run the pipe earlier in the step, or in a step of its own")
+		e = e.Hint("a step's token lives for an hour: run the pipe earlier in the step, or in a step of its own")
 	}
 	return e
 }

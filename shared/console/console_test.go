@@ -187,7 +187,7 @@ func TestProgress(t *testing.T) {
 		p := console.New(&log, false).Progress("image ami-1")
 		p.Update("pending")
 		for range 30 { // two and a half minutes of polling every 5 seconds
-			time.Sleep(5 * time.Second)
+			<-time.After(5 * time.Second) // simulated
 			p.Update("pending")
 		}
 		for done := range int64(101) {

@@ -77,7 +77,7 @@ func (d *directory) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	text, err := io.ReadAll(io.LimitReader(file, largest+1))
 	if err == nil && len(text) > largest {
 		err = fmt.Errorf("%s is larger than %d bytes", name, largest)

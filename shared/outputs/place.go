@@ -132,7 +132,7 @@ func (p Place) appendVariables(vars []Variable) bool {
 	if err != nil {
 		return false
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	var text strings.Builder
 	if unfinished(file) {
 		text.WriteByte('\n')

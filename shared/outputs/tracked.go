@@ -24,7 +24,7 @@ func isTracked(clone string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	var idx index.Index
 	if err := index.NewDecoder(file).Decode(&idx); err != nil {
 		return false, err
