@@ -1,0 +1,69 @@
+package process
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+// watch is the guardian's program. It reads the process groups of guests until
+// the cloud's end of the pipe closes, which happens however the cloud ends.
+// Then it kills those groups, and where /proc exists every process that
+// carries the marker of one of our disks; 50 rounds, since a process may fork
+// while it is looked for.
+const watch = `
+trap '' HUP INT TERM
+while read -r group; do groups="$groups $group"; done
+for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
+[ -d /proc/self ] || exit 0
+round=0
+while [ $round -lt 50 ]; do
+	found=
+	for process in /proc/[0-9]*; do
+		grep -qsz "^MACHINE_ROOT=$1/" "$process/environ" && kill -s KILL "${process#/proc/}" 2>/dev/null && found=yes
+	done
+	[ -n "$found" ] || exit 0
+	round=$((round + 1))
+	sleep 0.1
+done
+`
+
+// guardian ends the guests of a cloud that was killed and could not do so
+// itself: children die with it on Linux, grandchildren would not.
+type guardian struct {
+	process *os.Process
+	pipe    *os.File
+}
+
+func newGuardian(s *spawner, root string) (*guardian, error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer read.Close()
+	quiet, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer quiet.Close()
+	process, err := s.start(command{
+		path: "/bin/sh", args: []string{"-c", watch, "localcloud-guardian", root}, dir: "/",
+		env: []string{"PATH=" + defaultPath}, input: read, output: quiet, outlive: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("/bin/sh: %w", err)
+	}
+	return &guardian{process, write}, nil
+}
+
+// knows tells the guardian about a process group.
+func (g *guardian) knows(group int) {
+	// Should the guardian have been killed, Linux still ends the children.
+	_, _ = io.WriteString(g.pipe, fmt.Sprintf("%d\n", group))
+}
+
+// close lets the guardian make its rounds and waits for it.
+func (g *guardian) close() {
+	_ = g.pipe.Close() // nothing is buffered
+	_, _ = g.process.Wait()
+}

@@ -1,0 +1,60 @@
+package process
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// tasks lists the processes that are neither zombies nor hidden from us.
+func tasks() ([]task, error) {
+	folders, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil || len(folders) == 0 {
+		return nil, fmt.Errorf("/proc lists no processes: %w", err)
+	}
+	var list []task
+	for _, folder := range folders {
+		pid, err := strconv.Atoi(filepath.Base(folder))
+		if err != nil {
+			continue
+		}
+		if t, ok := look(pid); ok {
+			list = append(list, t)
+		}
+	}
+	return list, nil
+}
+
+// look reads /proc/PID/stat: "pid (name) state ppid pgrp session … starttime",
+// start time being field 22. The name may contain anything.
+func look(pid int) (task, bool) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return task{}, false
+	}
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 20 || bytes.ContainsAny(fields[0], "ZX") {
+		return task{}, false
+	}
+	parent, err1 := strconv.Atoi(string(fields[1]))
+	session, err2 := strconv.Atoi(string(fields[3]))
+	started, err3 := strconv.ParseUint(string(fields[19]), 10, 64)
+	return task{identity{pid, started}, parent, session}, err1 == nil && err2 == nil && err3 == nil
+}
+
+// carries looks for a variable in the environment that a process was started
+// with.
+func (t task) carries(marker string) bool {
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", t.pid))
+	if err != nil {
+		return false // gone, or not one of ours
+	}
+	for variable := range bytes.SplitSeq(environ, []byte{0}) {
+		if string(variable) == marker {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,133 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"bitbucket.org/fearless/pipes/shared/localcloud/machine"
+)
+
+func TestReplacer(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ in, want string }{
+		{"", ""},
+		{"nothing here", "nothing here"},
+		{"/m1/disk", "/m0/disk"},
+		{"a /m1/disk/opt:/m1/disk/bin /m1/dis /m1/diskette", "a /m0/disk/opt:/m0/disk/bin /m1/dis /m0/diskette"},
+		{"/m/m1/disk/m1/dis", "/m/m0/disk/m1/dis"},
+		{strings.Repeat("x", 70_000) + "/m1/disk", strings.Repeat("x", 70_000) + "/m0/disk"},
+	}
+	for _, test := range tests {
+		for name, reader := range map[string]io.Reader{
+			"at once": strings.NewReader(test.in), "byte by byte": iotest.OneByteReader(strings.NewReader(test.in)),
+			"in halves": iotest.HalfReader(strings.NewReader(test.in)),
+		} {
+			var out bytes.Buffer
+			r := newReplacer(&out, "/m1/disk", "/m0/disk")
+			if _, err := io.Copy(struct{ io.Writer }{r}, reader); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.flush(); err != nil || out.String() != test.want {
+				t.Errorf("%s: %.60q, %v", name, out.String(), err)
+			}
+		}
+	}
+}
+
+func TestGuestUser(t *testing.T) {
+	t.Parallel()
+	if u, err := guestUser(1000, false); u != nil || err != nil {
+		t.Errorf("ordinary user: %v, %v", u, err)
+	}
+	if u, err := guestUser(0, true); u == nil || u.uid == 0 || u.gid == 0 || err != nil {
+		t.Errorf("root in a container: %v, %v", u, err)
+	}
+	if u, err := guestUser(0, false); u != nil || err == nil {
+		t.Errorf("root on a computer: %v, %v", u, err)
+	}
+}
+
+// Where 127.0.0.1 is the only address, servers get blocks of ports.
+func TestSharedAddress(t *testing.T) {
+	t.Parallel()
+	d, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	d.shared = true
+	bases := map[string]bool{}
+	for _, instance := range []string{"i-1", "i-2"} {
+		address, err := d.Create(instance, "")
+		if err != nil || address != "127.0.0.1" {
+			t.Fatalf("address %q, %v", address, err)
+		}
+		read, write := io.Pipe()
+		m, err := d.Start(machine.Boot{Instance: instance, FirstBoot: true, Console: write,
+			UserData: []byte("#!/bin/sh\necho base=$PORT_BASE\n")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := make([]byte, 100)
+		n, err := io.ReadAtLeast(read, text, len("base=00000\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bases[string(text[:n])] = true
+		go func() { _, _ = io.Copy(io.Discard, read) }() // until the test ends
+		m.Stop()
+		_ = write.Close()
+	}
+	if len(bases) != 2 || bases["base=\n"] {
+		t.Errorf("port bases %v", bases)
+	}
+}
+
+// A place that somebody on this computer has is not taken twice.
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	for _, shared := range []bool{false, true} {
+		if !shared && !ownAddresses(context.Background()) {
+			continue
+		}
+		first, err := claim(t.Context(), shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := claim(t.Context(), shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first.endpoint == second.endpoint {
+			t.Errorf("%s was taken twice", first.endpoint)
+		}
+		first.release()
+		second.release()
+	}
+}
+
+func TestSpan(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		"5": 5 * time.Second, "0.5": 500 * time.Millisecond, "2s": 2 * time.Second, "100ms": 100 * time.Millisecond,
+		"1min 30s": 90 * time.Second, "2 sec": 2 * time.Second, "1h": time.Hour,
+	} {
+		if got, err := span(text); err != nil || got != want {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "soon", "-1", "-1s"} {
+		if got, err := span(text); err == nil {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
