@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"bitbucket.org/fearless/pipes/boot/group"
 )
 
 // grace is how long a script may take to end after SIGTERM.
@@ -36,42 +38,19 @@ func Exec(ctx context.Context, call ScriptCall) (int, error) {
 	go func() { _, _ = io.Copy(call.Out, read); close(copied) }()
 	go func() { ended <- cmd.Wait() }()
 
-	group := -cmd.Process.Pid
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
-		_ = syscall.Kill(group, syscall.SIGTERM)
-		select {
-		case err = <-ended:
-		case <-time.After(grace):
-			_ = syscall.Kill(group, syscall.SIGKILL)
-			err = <-ended
-		}
+		group.End(cmd.Process.Pid, grace)
+		err = <-ended
 	}
-	if endGroup(group) {
+	if group.End(cmd.Process.Pid, grace) {
 		fmt.Fprintln(call.Out, "boot: background processes of the script were ended")
 	}
 	// A daemon that left the group may hold the pipe; it cannot hold us.
 	_ = read.SetReadDeadline(time.Now().Add(2 * time.Second))
 	<-copied
 	return exitCode(err)
-}
-
-// endGroup ends what is left of a process group and reports whether there was
-// anything.
-func endGroup(group int) bool {
-	if syscall.Kill(group, syscall.SIGTERM) != nil {
-		return false
-	}
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for end := time.Now().Add(grace); time.Now().Before(end); <-ticker.C {
-		if syscall.Kill(group, 0) != nil {
-			return true
-		}
-	}
-	_ = syscall.Kill(group, syscall.SIGKILL)
-	return true
 }
 
 // exitCode tells a script that ended with a code from one that was killed.

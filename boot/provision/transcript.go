@@ -83,14 +83,22 @@ func (t *transcript) add(lines []byte) {
 		t.version++
 	}
 	t.tail = append(t.tail, text...)
-	if surplus := len(t.tail) - maxTail; surplus > 0 {
-		// Cut at a line, and only once there is much to move.
-		if next := bytes.IndexByte(t.tail[surplus:], '\n'); next >= 0 {
-			surplus += next + 1
-		}
-		t.dropped += int64(surplus)
-		t.tail = append([]byte(nil), t.tail[surplus:]...)
+	if len(t.tail) > 2*maxTail { // not at every line: it moves all of it
+		t.trim()
 	}
+}
+
+// trim cuts the tail at a line.
+func (t *transcript) trim() {
+	surplus := len(t.tail) - maxTail
+	if surplus <= 0 {
+		return
+	}
+	if next := bytes.IndexByte(t.tail[surplus:], '\n'); next >= 0 {
+		surplus += next + 1
+	}
+	t.dropped += int64(surplus)
+	t.tail = append([]byte(nil), t.tail[surplus:]...)
 }
 
 // growing is what readers may see while the script runs: it only ever gets
@@ -106,6 +114,7 @@ func (t *transcript) whole() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.flush()
+	t.trim()
 	text := bytes.Clone(t.head)
 	if t.dropped > 0 {
 		text = fmt.Appendf(text, "boot: %d bytes are left out\n", t.dropped)
