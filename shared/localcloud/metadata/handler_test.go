@@ -43,7 +43,7 @@ func read(t *testing.T, c *imds.Client, path string) string {
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-	defer out.Content.Close()
+	defer func() { _ = out.Content.Close() }()
 	text, err := io.ReadAll(out.Content)
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
@@ -85,7 +85,7 @@ func TestUserDataAndIdentity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer data.Content.Close()
+	defer func() { _ = data.Content.Close() }()
 	if text, err := io.ReadAll(data.Content); err != nil || string(text) != "#!/bin/sh\necho hello\n" {
 		t.Errorf("user data %q, %v", text, err)
 	}

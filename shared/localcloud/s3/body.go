@@ -35,7 +35,7 @@ var checksums = map[string]func() hash.Hash{
 // prepareBody checks what can be known before the body is read, and arranges
 // for its checksums to be verified while it is.
 func prepareBody(r *http.Request) *problem {
-	name, _ := Operation(r)
+	name, _ := operation(r)
 	if name != "PutObject" && name != "DeleteObjects" {
 		return nil
 	}
@@ -116,6 +116,7 @@ func (b *verifiedBody) Read(p []byte) (int, error) {
 	return n, io.EOF
 }
 
+// Close closes the body.
 func (b *verifiedBody) Close() error {
 	if b.body == nil {
 		return nil

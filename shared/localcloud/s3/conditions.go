@@ -11,7 +11,7 @@ import (
 // It knows If-None-Match and If-Modified-Since of a read, and both conditions
 // of a write, which have to be compared where the write happens.
 func (s *Store) preconditions(r *http.Request) *problem {
-	name, _ := Operation(r)
+	name, _ := operation(r)
 	if name != "GetObject" && name != "HeadObject" {
 		return nil
 	}

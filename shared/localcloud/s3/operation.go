@@ -31,10 +31,10 @@ var headers = []string{
 	"X-Amz-Decoded-Content-Length", "X-Amz-Trailer", // only with framing, refused by name
 }
 
-// Operation names the S3 operation that a request asks for. served is false
+// operation names the S3 operation that a request asks for. served is false
 // for one that the store refuses; its name is then the method and what was
 // asked of it, as in "GET object ?acl".
-func Operation(r *http.Request) (name string, served bool) {
+func operation(r *http.Request) (name string, served bool) {
 	bucket, key := split(r.URL.Path)
 	extra := extras(r.URL.Query())
 	switch {
@@ -95,7 +95,7 @@ func describe(method, of string, extra []string) string {
 // served refuses what is not implemented, by name: a header that is ignored
 // would look like one that was obeyed.
 func served(r *http.Request) *problem {
-	name, ok := Operation(r)
+	name, ok := operation(r)
 	if !ok {
 		return notImplemented("operation %s", name)
 	}

@@ -33,7 +33,7 @@ func authorized(r *http.Request, now time.Time) *problem {
 	// The signature covers the method and the headers it names. Without
 	// computing it, a wrong method is seen by the name that the SDKs write
 	// into x-id, and a missing header by its absence.
-	name, _ := Operation(r)
+	name, _ := operation(r)
 	if id := query.Get("x-id"); id != "" && id != name {
 		return mismatch()
 	}

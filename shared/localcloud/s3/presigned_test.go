@@ -27,7 +27,7 @@ func bare(t *testing.T, c *http.Client, method, address, body string) (status in
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	data, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -140,7 +140,7 @@ func TestPresignedHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	object := store.Objects(bucket)["k"]
 	if response.StatusCode != 200 || object.ContentType != "text/plain" || object.Metadata["run"] != "7" {
 		t.Errorf("%d, stored type %q, metadata %v", response.StatusCode, object.ContentType, object.Metadata)

@@ -1,7 +1,6 @@
 package s3_test
 
 import (
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -94,34 +93,5 @@ func TestFramedBodyRefused(t *testing.T) {
 	wantCode(t, err, "NotImplemented", 501)
 	if !strings.Contains(err.Error(), "aws-chunked") || len(store.Objects(bucket)) != 0 {
 		t.Errorf("%d objects stored, error %v", len(store.Objects(bucket)), err)
-	}
-}
-
-func TestOperationNames(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		method, target, name string
-		served               bool
-	}{
-		{"GET", "/b/k?x-id=GetObject", "GetObject", true},
-		{"PUT", "/b/k/l?X-Amz-Signature=1", "PutObject", true},
-		{"DELETE", "/b/k", "DeleteObject", true},
-		{"HEAD", "/b/k", "HeadObject", true},
-		{"HEAD", "/b", "HeadBucket", true},
-		{"GET", "/b/?list-type=2&prefix=a", "ListObjectsV2", true},
-		{"GET", "/b?prefix=a", "ListObjects", false},
-		{"POST", "/b/?delete", "DeleteObjects", true},
-		{"POST", "/b/", "POST bucket", false},
-		{"PATCH", "/b/k", "PATCH object", false},
-		{"GET", "/b/k?tagging&acl", "GET object ?acl&tagging", false},
-	}
-	for _, test := range tests {
-		r, err := http.NewRequestWithContext(t.Context(), test.method, "http://s3.local"+test.target, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if name, served := s3.Operation(r); name != test.name || served != test.served {
-			t.Errorf("%s %s: %q, %v; want %q, %v", test.method, test.target, name, served, test.name, test.served)
-		}
 	}
 }

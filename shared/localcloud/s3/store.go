@@ -85,7 +85,7 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, problem)
 		return
 	}
-	if name, _ := Operation(r); name == "ListObjectsV2" {
+	if name, _ := operation(r); name == "ListObjectsV2" {
 		s.list(w, r)
 		return
 	}
@@ -118,7 +118,7 @@ func (s *Store) exists(r *http.Request) *problem {
 	if found, _ := s.memory.BucketExists(bucket); !found {
 		return noSuchBucket()
 	}
-	name, _ := Operation(r)
+	name, _ := operation(r)
 	mustExist := name == "GetObject" || name == "HeadObject" ||
 		name == "PutObject" && r.Header.Get("If-Match") != ""
 	if !mustExist {

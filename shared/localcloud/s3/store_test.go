@@ -89,7 +89,7 @@ func get(t *testing.T, c *awss3.Client, key string) (string, *awss3.GetObjectOut
 	if err != nil {
 		t.Fatalf("get %s: %v", key, err)
 	}
-	defer out.Body.Close()
+	defer func() { _ = out.Body.Close() }()
 	body, err := io.ReadAll(out.Body)
 	if err != nil {
 		t.Fatalf("read %s: %v", key, err)
@@ -234,7 +234,7 @@ func TestRange(t *testing.T) {
 			if err != nil {
 				return "", err
 			}
-			defer out.Body.Close()
+			defer func() { _ = out.Body.Close() }()
 			if out.ChecksumCRC32 != nil {
 				t.Errorf("%s: a part carries checksum %s", span, *out.ChecksumCRC32)
 			}

@@ -40,12 +40,12 @@ func newGuardian(s *spawner, root string) (*guardian, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer read.Close()
+	defer func() { _ = read.Close() }()
 	quiet, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer quiet.Close()
+	defer func() { _ = quiet.Close() }()
 	process, err := s.start(command{
 		path: "/bin/sh", args: []string{"-c", watch, "localcloud-guardian", root}, dir: "/",
 		env: []string{"PATH=" + defaultPath}, input: read, output: quiet, outlive: true,

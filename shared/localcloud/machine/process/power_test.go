@@ -123,7 +123,7 @@ func TestRunAndTmpAreEmptied(t *testing.T) {
 }
 
 // playCloud starts a server with strays, says so, and waits to be killed.
-func playCloud() {
+func playCloud() error {
 	d, err := process.New(process.Options{Dir: os.Getenv("PROCESS_TEST_DIR")})
 	if err == nil {
 		_, err = d.Create("i-1", "")
@@ -135,8 +135,7 @@ func playCloud() {
 		_, err = d.Start(machine.Boot{Instance: "i-1", FirstBoot: true, UserData: []byte("#!/bin/sh\n" + strays), Console: os.Stdout})
 	}
 	if err != nil {
-		fmt.Println("cloud:", err)
-		os.Exit(1)
+		return err
 	}
 	select {}
 }

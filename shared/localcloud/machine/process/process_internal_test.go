@@ -2,7 +2,6 @@ package process
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"strings"
 	"testing"
@@ -96,7 +95,7 @@ func TestSharedAddress(t *testing.T) {
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	for _, shared := range []bool{false, true} {
-		if !shared && !ownAddresses(context.Background()) {
+		if !shared && !ownAddresses(t.Context()) {
 			continue
 		}
 		first, err := claim(t.Context(), shared)

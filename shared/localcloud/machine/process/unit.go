@@ -30,7 +30,7 @@ func enabledUnits(disk string) (units []unit, problems []string) {
 	if err != nil {
 		return nil, []string{err.Error()}
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	entries, err := fs.ReadDir(root.FS(), wants)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -28,26 +29,29 @@ const patience = 30 * time.Second
 func TestMain(m *testing.M) {
 	switch os.Getenv("PROCESS_TEST_PLAY") {
 	case "cloud":
-		playCloud()
+		fmt.Println("cloud:", playCloud())
+		os.Exit(1)
 	default:
 		if len(os.Args) > 2 && os.Args[1] == "serve" {
-			playServer(os.Args[2])
+			fmt.Println("serve:", playServer(os.Args[2]))
+			os.Exit(1)
 		}
 		os.Exit(m.Run())
 	}
 }
 
 // playServer answers on an address until it is told to end.
-func playServer(address string) {
-	listener, err := net.Listen("tcp4", address)
+func playServer(address string) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(context.Background(), "tcp4", address)
 	if err != nil {
-		fmt.Println("serve:", err)
-		os.Exit(1)
+		return err
 	}
 	fmt.Println("serving on", address)
-	_ = http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, address)
-	}))
+	})}
+	return server.Serve(listener)
 }
 
 // screen is a console that a test can wait for.
@@ -198,8 +202,11 @@ func runs(t *testing.T, pid string) bool {
 	if syscall.Kill(number, 0) == syscall.ESRCH {
 		return false
 	}
+	if _, err := os.Stat("/proc/self"); err != nil {
+		return true // init reaps its zombies soon enough
+	}
 	stat, err := os.ReadFile("/proc/" + pid + "/stat")
-	return os.IsNotExist(err) == false && !bytes.Contains(stat, []byte(") Z "))
+	return err == nil && !bytes.Contains(stat, []byte(") Z "))
 }
 
 func readFile(t *testing.T, path ...string) string {
@@ -221,7 +228,7 @@ func get(t *testing.T, url string) (status int, body string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
