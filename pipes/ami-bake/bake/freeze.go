@@ -20,10 +20,10 @@ import (
 // and CreateImage has no client token: that the name is taken is how a second request,
 // ours or another run's, finds out that it is not needed.
 func (b *baker) freeze(ctx context.Context, s *Server) error {
-	if b.created == "" {
+	if !b.freezing {
+		b.freezing = true
 		b.attempt.forgets = append(b.attempt.forgets, b.rt.Undo.OnFailure("remove the unfinished image", b.removeUnfinished))
 	}
-	b.created, b.since = "", time.Now()
 	tags := image.Tags(b.tags(map[string]string{
 		"Name":             b.name,
 		image.TagBaseImage: b.base,

@@ -334,6 +334,11 @@ func (l *lab) checkNothingElse(what string) {
 	if left := l.cloud.Leftovers("image ami-", "snapshot snap-", "/images/shop/"); len(left) > 0 {
 		l.t.Errorf("%s: left behind:\n  %s", what, strings.Join(left, "\n  "))
 	}
+	for _, img := range l.cloud.Images() {
+		if img.State != "available" {
+			l.t.Errorf("%s: image %s is %s", what, img.ID, img.State)
+		}
+	}
 	packages, err := filepath.Glob(filepath.Join(l.clone, ".fearless", "package-*"))
 	if err != nil || len(packages) > 0 {
 		l.t.Errorf("%s: packages left in the clone: %v %v", what, packages, err)

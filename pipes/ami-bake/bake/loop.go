@@ -28,15 +28,14 @@ const (
 // attempt is one build server of a bake, and what this run knows about it that EC2
 // does not show yet.
 type attempt struct {
-	number   int
-	server   string    // launched by this run
-	at       time.Time // when it was launched, or found to be taken
-	taken    bool      // another run has launched
-	spent    bool      // EC2 says that the server of this attempt is terminated
-	asked    bool      // a launch was asked for, with or without an answer
-	finished bool      // the result was seen
-	log      tail
-	forgets  []func() // what need not be undone any more
+	number  int
+	server  string    // launched by this run
+	at      time.Time // when it was launched, or found to be taken
+	taken   bool      // another run has launched
+	spent   bool      // EC2 says that the server of this attempt is terminated
+	asked   bool      // a launch was asked for, with or without an answer
+	log     tail
+	forgets []func() // what need not be undone any more
 }
 
 // forget drops what was registered to be undone.

@@ -37,24 +37,8 @@ func (b *baker) observe(ctx context.Context) (Observed, error) {
 	if o.Server != nil && !o.Server.off() && o.Server.State != "stopped" && o.Result == nil {
 		return o, nil
 	}
-	if o.Images, err = b.images(ctx); err != nil {
-		return o, err
-	}
-	o.Images = b.withCreated(o.Images)
-	return o, nil
-}
-
-// withCreated adds the image that this run has made when EC2 does not show it yet.
-func (b *baker) withCreated(images []image.Image) []image.Image {
-	if b.created == "" || time.Since(b.since) > blindness {
-		return images
-	}
-	for _, img := range images {
-		if img.ID == b.created {
-			return images
-		}
-	}
-	return append(images, image.Image{ID: b.created, Name: b.name, State: image.Pending})
+	o.Images, err = b.images(ctx)
+	return o, err
 }
 
 // server finds the build server of the attempt by its client token.

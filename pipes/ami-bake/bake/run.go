@@ -64,13 +64,13 @@ type baker struct {
 	subnet string
 	group  string
 
-	key     string // of the bake
-	name    string // of its image
-	attempt attempt
-	pkg     *Package
-	failed  int // images of this bake that failed
-	created string
-	since   time.Time // of created
+	key      string // of the bake
+	name     string // of its image
+	attempt  attempt
+	pkg      *Package
+	freezing bool   // an image was asked for
+	created  string // its id, when EC2 answered
+	failed   int    // images of this bake that failed
 }
 
 // open starts the session and says whose account it is.
