@@ -1,0 +1,47 @@
+package main
+
+import (
+	"bitbucket.org/fearless/pipes/pipes/ami-bake/bake"
+	"bitbucket.org/fearless/pipes/shared/settings"
+)
+
+// version is the one version of all pipes; a release changes it here.
+const version = "0.1.0"
+
+// What is the same for every pipe.
+const (
+	workspace  = "fearless" // of Bitbucket and of the registry
+	home       = "https://bitbucket.org/" + workspace
+	maintainer = "Fearless"
+)
+
+// page is what the documentation says about a pipe beside its variables.
+type page struct {
+	Name        string // of the folder, the image and the mirror repository
+	Title       string
+	Description string // one sentence: Bitbucket shows it in the list of pipes
+	Category    string
+	Tags        []string
+	Variables   []settings.Variable
+}
+
+// pipes are all that we publish, in the order of the collection.
+var pipes = []page{
+	{
+		Name:        "ami-bake",
+		Title:       "AMI bake",
+		Description: "Bakes a commit into an Amazon machine image that any server role starts from.",
+		Category:    "Deployment",
+		Tags:        []string{"aws", "ec2", "ami", "image", "deployment"},
+		Variables:   settings.Describe(bake.Settings{}),
+	},
+}
+
+// collection is the image that holds all of them.
+var collection = page{
+	Name:        "pipes",
+	Title:       "Fearless",
+	Description: "Checks, bakes, deploys and rolls back: pipes that change production without fear.",
+	Category:    "Deployment",
+	Tags:        []string{"aws", "deployment", "rollback", "migration", "lint"},
+}
