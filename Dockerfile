@@ -13,20 +13,21 @@ WORKDIR /src
 ENV CGO_ENABLED=0 GOTOOLCHAIN=local GOOS=linux GOMODCACHE=/cache/mod GOCACHE=/cache/build
 ARG GOPROXY
 COPY . .
-ARG VERSION=dev
-ENV LDFLAGS="-s -w -X main.version=${VERSION}"
 
-# The agent that bakes put into images: servers may be of either architecture, wherever the pipe itself runs.
+# The agent that bakes put into images, for servers of either architecture. It carries no version: its digest is one of
+# the inputs of a bake, and a release of the pipes that leaves the agent as it is must not cause a bake of everything.
 FROM build AS boot
 RUN --mount=type=cache,target=/cache \
     for arch in amd64 arm64; do \
-      GOARCH=$arch go build -trimpath -ldflags "$LDFLAGS" -o /out/boot-linux-$arch ./boot || exit 1; \
+      GOARCH=$arch go build -trimpath -buildvcs=false -ldflags "-s -w" -o /out/boot-linux-$arch ./boot || exit 1; \
     done
 
 FROM build AS build-ami-bake
 ARG TARGETARCH
+ARG VERSION
 RUN --mount=type=cache,target=/cache \
-    GOARCH=$TARGETARCH go build -trimpath -ldflags "$LDFLAGS" -o /out/ami-bake ./pipes/ami-bake
+    GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
+      -o /out/ami-bake ./pipes/ami-bake
 
 # What every pipe stands on: no shell, no packages, nothing to patch but the pipe itself.
 # It runs as root, the only user that may write to the clone: the build container's root owns it, and a pipe's outputs
@@ -38,7 +39,7 @@ ENV ZONEINFO=/usr/share/zoneinfo.zip
 # Makes the directory for temporary files, which nothing else would.
 WORKDIR /tmp
 WORKDIR /
-ARG VERSION=dev
+ARG VERSION
 LABEL org.opencontainers.image.source="https://bitbucket.org/fearless/pipes" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"

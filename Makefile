@@ -8,9 +8,9 @@ MODULES    := . examples/web
 
 # The race detector needs a C compiler; without one go reports cgo as off.
 race = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
-# Two packages at a time, however many cores there are: the linker takes about 1 GB for a test that holds the AWS SDK,
-# and the tests in real time start servers and count seconds, which a machine that compiles on all cores makes wrong.
-# The timeout is for each package.
+# Two packages at a time, however many cores there are: compiling the EC2 SDK alone takes 3 GB, linking a test that
+# holds it 1 GB, and the tests in real time start servers and count seconds, which a machine that compiles on all
+# cores makes wrong. The timeout is for each package.
 TESTFLAGS ?= -p 2 -timeout 5m
 
 .PHONY: help demo test lint bench image docs docs-check ci need
