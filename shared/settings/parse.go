@@ -78,11 +78,12 @@ func notAllowed(f field) string {
 	if len(f.Allowed) == 0 {
 		return ""
 	}
-	values := []string{fmt.Sprint(f.value.Interface())}
-	if f.value.Kind() == reflect.Slice {
+	value := reflect.Indirect(f.value)
+	values := []string{fmt.Sprint(value.Interface())}
+	if value.Kind() == reflect.Slice {
 		values = values[:0]
-		for i := range f.value.Len() {
-			values = append(values, fmt.Sprint(f.value.Index(i).Interface()))
+		for i := range value.Len() {
+			values = append(values, fmt.Sprint(value.Index(i).Interface()))
 		}
 	}
 	for _, v := range values {
@@ -107,7 +108,7 @@ func notOneOf(value string, f field) string {
 		return "is not an allowed value"
 	}
 	if f.value.Kind() == reflect.Slice {
-		return fmt.Sprintf("has %q, which is not an allowed value%s", value, near)
+		return fmt.Sprintf("has %s, which is not an allowed value%s", shown(value), near)
 	}
 	return "is not an allowed value" + near
 }

@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
@@ -78,14 +79,10 @@ func (r *Report) Problemf(variable, format string, args ...any) {
 func (r *Report) Failed(variable string) bool { return r.failed[variable] }
 
 // wrong reports a value that cannot be used, with how to do better. The value
-// is shown unless it is a secret; of a long one the beginning will do.
+// is shown unless it is a secret.
 func (r *Report) wrong(f field, given raw, what string) {
 	if given.text != "" && !f.Secret && f.Type != typeList {
-		shown := []rune(given.text)
-		if len(shown) > 60 {
-			shown = append(shown[:60], '…')
-		}
-		what = fmt.Sprintf("%q %s", string(shown), what)
+		what = shown(given.text) + " " + what
 	}
 	name := f.Name
 	if given.from != "" {
@@ -93,6 +90,15 @@ func (r *Report) wrong(f field, given raw, what string) {
 	}
 	r.failed[f.Name] = true
 	r.Problemf(name, "%s%s", what, advice(f))
+}
+
+// shown quotes a value; of a long one the beginning will do.
+func shown(value string) string {
+	runes := []rune(value)
+	if len(runes) > 60 {
+		runes = append(runes[:60], '…')
+	}
+	return strconv.Quote(string(runes))
 }
 
 // missing reports a required variable that nobody set. Where a typo explains

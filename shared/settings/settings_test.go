@@ -181,6 +181,19 @@ func TestLists(t *testing.T) {
 	}
 }
 
+func TestAllowedThroughAPointer(t *testing.T) {
+	t.Parallel()
+	var s struct {
+		Mode *string `envconfig:"MODE" allowed:"a,b"`
+	}
+	if err := settings.Load([]string{"MODE=b"}, &s); err != nil || s.Mode == nil || *s.Mode != "b" {
+		t.Errorf("%v", err)
+	}
+	if err := settings.Load([]string{"MODE=c"}, &s); err == nil {
+		t.Error("c was accepted")
+	}
+}
+
 // TestMessages has every kind of problem at once: none may hide another.
 func TestMessages(t *testing.T) {
 	t.Parallel()
