@@ -51,7 +51,6 @@ func (b *baker) loop(ctx context.Context) (*Result, error) {
 	b.attempt = attempt{number: 1}
 	progress := b.rt.Console.Progress("Bake")
 	var blinks int
-	var doubt bool
 	for {
 		seen, err := b.observe(ctx)
 		if err != nil {
@@ -66,13 +65,6 @@ func (b *baker) loop(ctx context.Context) (*Result, error) {
 		}
 		blinks = 0
 		step := Decide(seen, b.wanted())
-		// A lost server is believed at the second look: its run may have ended well
-		// between our look at the server and the one at the images.
-		if step.Kind == NextAttempt && !doubt {
-			doubt, step.Kind = true, Follow
-		} else {
-			doubt = false
-		}
 		result, err := b.act(ctx, step, seen, progress)
 		if result != nil || err != nil {
 			return result, err

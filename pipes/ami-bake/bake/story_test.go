@@ -15,6 +15,7 @@ import (
 	"bitbucket.org/fearless/pipes/boot/provision"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/localcloud"
+	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 )
 
 // story runs a test in simulated time.
@@ -122,6 +123,30 @@ func TestTwoRunsShareOneBake(t *testing.T) {
 		}
 		l.checkOneImage("after both")
 	})
+}
+
+// A run that comes at any moment of another one's bake shares its server and image,
+// also when so much happens between two of its calls that they do not fit together.
+func TestSecondRunAtAnyMoment(t *testing.T) {
+	for after := 500 * time.Millisecond; after < 45*time.Second; after += 1300 * time.Millisecond {
+		t.Run(after.String(), func(t *testing.T) {
+			story(t, quick, func(t *testing.T, l *lab) {
+				var first outcome
+				var both sync.WaitGroup
+				both.Go(func() { first = l.run(nil) })
+				time.Sleep(after) //nolint:forbidigo // simulated
+				slow := func(fault.Call) fault.Fault { return fault.Stall(1700 * time.Millisecond) }
+				second := l.run(slow, "BITBUCKET_CLONE_DIR="+l.copyClone())
+				both.Wait()
+				first.expect(t, exit.Passed)
+				second.expect(t, exit.Passed)
+				if n := len(l.cloud.Instances()); n != 1 {
+					t.Errorf("%d build servers; the second run:\n%s", n, second.log)
+				}
+				l.checkOneImage("after both")
+			})
+		})
+	}
 }
 
 func TestProvisioningFails(t *testing.T) {
