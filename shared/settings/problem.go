@@ -123,10 +123,10 @@ func (r *Report) typo(t typo, f field) {
 	}
 	unset := "is not set"
 	switch {
-	case f.Required:
+	case f.Required && f.Fallback == "":
 		unset = "is required, but not set"
 	case f.Default != "":
-		unset = "has its default, " + f.Default
+		unset = fmt.Sprintf("has its default, %q", f.Default)
 	}
 	r.Problemf(t.name, "unknown variable; did you mean %s, which %s?", f.Name, unset)
 }

@@ -24,7 +24,7 @@ func TestTypos(t *testing.T) {
 		environ []string
 		want    string // the start of the problem; blank is none
 	}{
-		"letter missing":        {[]string{"TIMEOT=1h"}, "TIMEOT: unknown variable; did you mean TIMEOUT, which has its default, 30m?"},
+		"letter missing":        {[]string{"TIMEOT=1h"}, "TIMEOT: unknown variable; did you mean TIMEOUT, which has its default, \"30m\"?"},
 		"letter too many":       {[]string{"TIMEOUTS=1h"}, "TIMEOUTS: "},
 		"letter replaced":       {[]string{"TINEOUT=1h"}, "TINEOUT: "},
 		"letters swapped":       {[]string{"TIMEUOT=1h"}, "TIMEUOT: "},
