@@ -3,6 +3,7 @@ package localcloud_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -94,4 +95,71 @@ func TestCloseEndsEveryGuest(t *testing.T) {
 		b.create(b.cloud.Instances()[0].ID, "shop")
 		// setup closes the cloud; a goroutine left behind fails the bubble.
 	})
+}
+
+// send makes a bare request, as curl does with a presigned URL.
+func (b *bench) send(method, url, body string) (status int, answer string) {
+	b.Helper()
+	r, err := http.NewRequestWithContext(b.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		b.Fatal(err)
+	}
+	response, err := (&http.Client{Transport: b.cloud.Transport()}).Do(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	text, err := io.ReadAll(response.Body)
+	if err = errors.Join(err, response.Body.Close()); err != nil {
+		b.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+func TestPresignedURLs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, localcloud.Timing{})
+		out, err := b.sts.AssumeRoleWithWebIdentity(t.Context(), &sts.AssumeRoleWithWebIdentityInput{
+			RoleArn: aws.String(role), RoleSessionName: aws.String("run"), WebIdentityToken: aws.String(token(time.Hour))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		session := b.config
+		session.Credentials = credentials.NewStaticCredentialsProvider(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
+		b.use(session)
+		presigner := s3.NewPresignClient(b.s3)
+		bucket, key := aws.String(b.cloud.Bucket()), aws.String("results/one")
+		put, err := presigner.PresignPutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: key}, s3.WithPresignExpires(2*time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		get, err := presigner.PresignGetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: key}, s3.WithPresignExpires(10*time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, answer := b.send(http.MethodPut, put.URL, "exit 0"); status != http.StatusOK {
+			t.Fatalf("PUT: %d %s", status, answer)
+		}
+		if status, answer := b.send(http.MethodGet, get.URL, ""); status != http.StatusOK || answer != "exit 0" {
+			t.Errorf("GET: %d %s", status, answer)
+		}
+		pause(11 * time.Minute)
+		if status, answer := b.send(http.MethodGet, get.URL, ""); status != http.StatusForbidden || !strings.Contains(answer, "expired") {
+			t.Errorf("GET after its time: %d %s", status, answer)
+		}
+		pause(50 * time.Minute) // the URL would live on, the session does not
+		if status, answer := b.send(http.MethodPut, put.URL, "late"); status != http.StatusBadRequest || !strings.Contains(answer, "ExpiredToken") {
+			t.Errorf("PUT after the session's end: %d %s", status, answer)
+		}
+		if got := string(b.cloud.Objects(*bucket)[*key].Body); got != "exit 0" {
+			t.Errorf("stored: %q", got)
+		}
+	})
+}
+
+func TestOddOptions(t *testing.T) {
+	for _, options := range []localcloud.Options{{Account: "123"}, {Region: "Frankfurt"}} {
+		if _, err := localcloud.New(options); err == nil {
+			t.Errorf("%+v was accepted", options)
+		}
+	}
 }

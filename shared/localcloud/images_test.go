@@ -1,6 +1,7 @@
 package localcloud_test
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -257,6 +258,34 @@ func TestEqualDisksHaveEqualContent(t *testing.T) {
 		}
 		if diff := cmp.Diff(contents[0], contents[1]); diff != "" || contents[1] == contents[2] {
 			t.Errorf("contents: %v", contents)
+		}
+	})
+}
+
+// Equal disks share their content, so removing one image must not take away
+// what another has just been made of.
+func TestRemovingAnImageWhileItsTwinIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, localcloud.Timing{})
+		source := b.stoppedInstance()
+		old := b.create(source, "shop-0")
+		for n := range 50 {
+			var both sync.WaitGroup
+			both.Go(func() {
+				if _, err := b.ec2.DeregisterImage(t.Context(), &ec2.DeregisterImageInput{ImageId: &old}); err != nil {
+					t.Error(err)
+				}
+			})
+			next := ""
+			both.Go(func() { next = b.create(source, "shop-"+strconv.Itoa(n+1)) })
+			both.Wait()
+			synctest.Wait()
+			in := b.input(idle)
+			in.ImageId = &next
+			if _, err := b.ec2.RunInstances(t.Context(), in); err != nil {
+				t.Fatalf("round %d: %v", n, err)
+			}
+			old = next
 		}
 	})
 }

@@ -10,7 +10,9 @@
 package localcloud
 
 import (
+	"fmt"
 	"net/http"
+	"regexp"
 	"sync"
 	"time"
 
@@ -57,6 +59,11 @@ var storeOperations = []string{
 	"GetObject", "HeadObject", "PutObject", "DeleteObject", "DeleteObjects", "ListObjectsV2", "HeadBucket",
 }
 
+var (
+	accounts = regexp.MustCompile(`^[0-9]{12}$`)
+	regions  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+)
+
 // Cloud is one account.
 type Cloud struct {
 	world    *world.World
@@ -84,6 +91,9 @@ func New(o Options) (*Cloud, error) {
 	}
 	if o.Region == "" {
 		o.Region = "us-east-1"
+	}
+	if !accounts.MatchString(o.Account) || !regions.MatchString(o.Region) {
+		return nil, fmt.Errorf("no AWS account is %q in region %q", o.Account, o.Region)
 	}
 	if o.Machines == nil {
 		o.Machines = simulated.New(simulated.Idle)

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"time"
 
-	"bitbucket.org/fearless/pipes/shared/localcloud/machine"
 	"bitbucket.org/fearless/pipes/shared/localcloud/wire"
 	"bitbucket.org/fearless/pipes/shared/localcloud/world"
 )
@@ -99,17 +98,15 @@ func (s *Service) capture(m *image, i *instance) {
 		i.rebooting = true
 	}
 	s.spawn(func() {
-		content, err := s.freeze(i, off)
+		if off != nil {
+			off.Stop()
+			<-off.Done()
+		}
+		s.disks.RLock()
+		defer s.disks.RUnlock()
+		content, err := s.machines.Freeze(i.id)
 		s.captured(m, i, content, err)
 	})
-}
-
-func (s *Service) freeze(i *instance, on machine.Machine) (string, error) {
-	if on != nil {
-		on.Stop()
-		<-on.Done()
-	}
-	return s.machines.Freeze(i.id)
 }
 
 // captured notes what became of an image, and lets the instance go on: up
@@ -129,7 +126,7 @@ func (s *Service) captured(m *image, i *instance, content string, err error) {
 	}
 	i.captures--
 	if i.rebooting {
-		i.machine = nil // freeze has waited for that
+		i.machine = nil // capture has waited for that
 	}
 	if i.rebooting && i.captures == 0 {
 		i.rebooting = false

@@ -39,6 +39,11 @@ type Service struct {
 	// running counts the goroutines that wait for machines.
 	running sync.WaitGroup
 
+	// disks keeps a content from being forgotten while an equal one is being
+	// frozen: shared by those who freeze, exclusive for those who forget. It
+	// is taken before mu.
+	disks sync.RWMutex
+
 	mu        sync.Mutex
 	closed    bool
 	ordinal   int64

@@ -115,7 +115,20 @@ func (s *Service) drop(content string) {
 	}
 	delete(s.contents, content)
 	if !s.closed {
-		s.spawn(func() { _ = s.machines.Forget(content) })
+		s.spawn(func() { s.forget(content) })
+	}
+}
+
+// forget lets the driver remove a content, unless an equal one was frozen
+// since nobody needed it.
+func (s *Service) forget(content string) {
+	s.disks.Lock()
+	defer s.disks.Unlock()
+	s.mu.Lock()
+	needed := s.contents[content] > 0
+	s.mu.Unlock()
+	if !needed {
+		_ = s.machines.Forget(content) // what stays is only space, until the driver closes
 	}
 }
 

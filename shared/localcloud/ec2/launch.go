@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"strings"
 
 	"bitbucket.org/fearless/pipes/shared/localcloud/wire"
 	"bitbucket.org/fearless/pipes/shared/localcloud/world"
@@ -61,11 +62,18 @@ type refusal struct {
 func (s *Service) RefuseLaunch(code, message string, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	status := http.StatusBadRequest
-	if code == "InsufficientInstanceCapacity" || code == "InternalError" {
-		status = http.StatusInternalServerError
+	s.refusals = append(s.refusals, refusal{&wire.Error{Code: code, Message: message, Status: statusOf(code)}, times})
+}
+
+// statusOf tells errors of the server, which the SDK retries, from others.
+func statusOf(code string) int {
+	switch {
+	case code == "InternalError", strings.HasPrefix(code, "Insufficient") && strings.HasSuffix(code, "Capacity"):
+		return http.StatusInternalServerError
+	case code == "Unavailable", code == "ServiceUnavailable":
+		return http.StatusServiceUnavailable
 	}
-	s.refusals = append(s.refusals, refusal{&wire.Error{Code: code, Message: message, Status: status}, times})
+	return http.StatusBadRequest
 }
 
 // refuse is the next ordered error. The lock is held.
