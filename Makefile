@@ -26,10 +26,10 @@ test: need ## run all tests, with the race detector where there is a C compiler
 	@[ -n "$(race)" ] || echo "No C compiler ($$(go env CC)) here, so the tests run WITHOUT the race detector."
 	go run ./tools/tally $(MODULES) -- $(race) $(TESTFLAGS) ./...
 
-lint: need $(LINTER) ## hold every module to .golangci.yml
+lint: need $(LINTER) ## hold every module to .golangci.yml, and to a tidy go.mod
 	@for module in $(MODULES); do \
 		echo "$(LINTER) in $$module"; \
-		(cd $$module && $(CURDIR)/$(LINTER) run --config $(CURDIR)/.golangci.yml ./...) || failed=1; \
+		(cd $$module && $(CURDIR)/$(LINTER) run --config $(CURDIR)/.golangci.yml ./... && go mod tidy -diff) || failed=1; \
 	done; [ -z "$$failed" ]
 
 bench: need ## measure the pipes against their targets
