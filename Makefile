@@ -29,7 +29,8 @@ test: need ## run all tests, with the race detector where there is a C compiler
 lint: need $(LINTER) ## hold every module to .golangci.yml, and to a tidy go.mod
 	@for module in $(MODULES); do \
 		echo "$(LINTER) in $$module"; \
-		(cd $$module && $(CURDIR)/$(LINTER) run --config $(CURDIR)/.golangci.yml ./... && go mod tidy -diff) || failed=1; \
+		(cd $$module && $(CURDIR)/$(LINTER) run --config $(CURDIR)/.golangci.yml ./...) || failed=1; \
+		(cd $$module && go mod tidy -diff) || failed=1; \
 	done; [ -z "$$failed" ]
 
 bench: need ## measure the pipes against their targets

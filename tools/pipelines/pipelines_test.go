@@ -31,7 +31,9 @@ type configuration struct {
 		Size    string
 	}
 	Definitions struct {
-		Caches map[string]any
+		Caches map[string]struct {
+			Key struct{ Files []string }
+		}
 	}
 	Pipelines struct {
 		PullRequests map[string][]item `yaml:"pull-requests"`
@@ -75,7 +77,7 @@ func TestStepsAreThoseOfTheScript(t *testing.T) {
 			}
 			got = append(got, strings.Fields(s.Script[0])[1:]...)
 			for _, cache := range s.Caches {
-				if cache != "docker" && c.Definitions.Caches[cache] == nil {
+				if _, defined := c.Definitions.Caches[cache]; !defined && cache != "docker" {
 					t.Errorf("%s, step %q: there is no cache %s", name, s.Name, cache)
 				}
 			}
@@ -86,6 +88,11 @@ func TestStepsAreThoseOfTheScript(t *testing.T) {
 		slices.Sort(got)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: stages (-.ci/run +bitbucket-pipelines.yml):\n%s", name, diff)
+		}
+	}
+	for _, cache := range c.Definitions.Caches {
+		for _, file := range cache.Key.Files {
+			read(t, file)
 		}
 	}
 	if c.Options.MaxTime == 0 || c.Options.MaxTime > 30 || c.Options.Size != "2x" {
