@@ -79,7 +79,8 @@ func (f *fakeSTS) assume(w http.ResponseWriter, r *http.Request) {
 	seconds, err := strconv.Atoi(r.PostForm.Get("DurationSeconds"))
 	f.asked = map[string]any{
 		"role": r.PostForm.Get("RoleArn"), "name": r.PostForm.Get("RoleSessionName"), "seconds": seconds,
-		"signed": r.Header.Get("Authorization") != "",
+		"line ends": strings.Count(r.PostForm.Get("WebIdentityToken"), "\n"),
+		"signed":    r.Header.Get("Authorization") != "",
 	}
 	switch {
 	case err != nil || seconds < 900:

@@ -153,6 +153,7 @@ func TestMask(t *testing.T) {
 		"every occurrence":           {[]string{"hunter22"}, "hunter22 and hunter22", "*** and ***"},
 		"adjacent ones are one":      {[]string{"hunter22"}, "hunter22hunter22", "***"},
 		"overlapping secrets":        {[]string{"abcdEFGH", "EFGHijkl"}, "<abcdEFGHijkl>", "<***>"},
+		"one within another":         {[]string{"abcdefgh", "cdef"}, "<abcdefgh>", "<***>"},
 		"overlapping itself":         {[]string{"ababab"}, "<abababab>", "<***>"},
 		"longer secret wins":         {[]string{"token", "token-long"}, "token-long", "***"},
 		"pasted with a line end":     {[]string{"hunter22\n"}, "hunter22", "***"},

@@ -210,8 +210,16 @@ func TestTracked(t *testing.T) {
 	git(p.Dir, "add", "-f", ".fearless/outputs.env")
 	git(p.Dir, "commit", "-q", "-m", "x")
 	git(p.Dir, "worktree", "add", "-q", work)
-	for _, dir := range []string{p.Dir, work} {
-		if vars, reason, err := outputs.Read(dir, pipeline); vars != nil || !strings.Contains(reason, "git tracks it") || err != nil {
+	// As a submodule's, whose .git names the folder relatively.
+	inside := filepath.Join(p.Dir, "inside")
+	if err := os.CopyFS(filepath.Join(inside, ".fearless"), os.DirFS(filepath.Join(p.Dir, ".fearless"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(inside, ".git"), []byte("gitdir: ../.git\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{p.Dir, work, inside} {
+		if vars, reason, err := outputs.Read(dir, pipeline); vars != nil || !strings.Contains(reason, ": git tracks it") || err != nil {
 			t.Errorf("tracked, in %s: %v, %q, %v", dir, vars, reason, err)
 		}
 	}

@@ -181,6 +181,19 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// TestListBesideItsDefault: pipe.yml sends the default of a list even when the
+// user gives another list.
+func TestListBesideItsDefault(t *testing.T) {
+	t.Parallel()
+	var s struct {
+		Source settings.List `envconfig:"SOURCE" default:"."`
+	}
+	err := settings.Load([]string{"SOURCE=.", "SOURCE_COUNT=1", "SOURCE_0=app"}, &s)
+	if diff := cmp.Diff(settings.List{"app"}, s.Source); diff != "" || err != nil {
+		t.Errorf("(-want +got):\n%s%v", diff, err)
+	}
+}
+
 func TestAllowedThroughAPointer(t *testing.T) {
 	t.Parallel()
 	var s struct {
