@@ -2,18 +2,26 @@ package process
 
 import (
 	"fmt"
-	"io"
 	"os"
 )
 
-// watch is the guardian's program. It reads the process groups of guests until
-// the cloud's end of the pipe closes, which happens however the cloud ends.
-// Then it kills those groups, and where /proc exists every process that
+// watch is the guardian's program. It is told which process groups exist,
+// until the cloud's end of the pipe closes, which happens however the cloud
+// ends. Then it kills those groups, and where /proc exists every process that
 // carries the marker of one of our disks; 50 rounds, since a process may fork
 // while it is looked for.
 const watch = `
 trap '' HUP INT TERM
-while read -r group; do groups="$groups $group"; done
+groups=" "
+while read -r verb group; do
+	case "$verb" in
+	knows) groups="$groups$group " ;;
+	forgets)
+		case "$groups" in
+		*" $group "*) groups="${groups%%" $group "*} ${groups#*" $group "}" ;;
+		esac ;;
+	esac
+done
 for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
 [ -d /proc/self ] || exit 0
 round=0
@@ -57,9 +65,15 @@ func newGuardian(s *spawner, root string) (*guardian, error) {
 }
 
 // knows tells the guardian about a process group.
-func (g *guardian) knows(group int) {
+func (g *guardian) knows(group int) { g.tell("knows", group) }
+
+// forgets tells it that the group has ended: its number may be given to
+// somebody else.
+func (g *guardian) forgets(group int) { g.tell("forgets", group) }
+
+func (g *guardian) tell(verb string, group int) {
 	// Should the guardian have been killed, Linux still ends the children.
-	_, _ = io.WriteString(g.pipe, fmt.Sprintf("%d\n", group))
+	_, _ = fmt.Fprintln(g.pipe, verb, group)
 }
 
 // close lets the guardian make its rounds and waits for it.

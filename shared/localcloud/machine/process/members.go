@@ -16,21 +16,23 @@ type identity struct {
 type task struct {
 	identity
 	parent, session int
+	zombie          bool // has ended, and nobody has asked for its status yet
 }
 
 // members are the living processes of a server: those that carry its marker,
 // those in sessions that it started, and all their descendants. A process that
 // clears its environment, starts a session of its own and loses its parent,
 // all three, is not found.
-func members(marker string, sessions []int) ([]task, error) {
+func members(marker string, sessions []identity) ([]task, error) {
 	tasks, err := tasks()
 	if err != nil {
 		return nil, err
 	}
+	ours := living(tasks, sessions)
 	self := os.Getpid()
 	found := map[int]task{}
 	for _, t := range tasks {
-		if t.pid != self && (slices.Contains(sessions, t.session) || t.carries(marker)) {
+		if t.pid != self && !t.zombie && (ours[t.session] || t.carries(marker)) {
 			found[t.pid] = t
 		}
 	}
@@ -38,13 +40,33 @@ func members(marker string, sessions []int) ([]task, error) {
 		grown = false
 		for _, t := range tasks {
 			_, parent := found[t.parent]
-			if _, known := found[t.pid]; parent && !known && t.pid != self {
+			if _, known := found[t.pid]; parent && !known && !t.zombie && t.pid != self {
 				found[t.pid] = t
 				grown = true
 			}
 		}
 	}
 	return sorted(found), nil
+}
+
+// living are those of the sessions that have members. A session is named by
+// the number of its leader; when the leader is another process than the one we
+// started, the number was given to somebody else.
+func living(tasks []task, sessions []identity) map[int]bool {
+	found := map[int]bool{}
+	for _, t := range tasks {
+		found[t.session] = found[t.session] || !t.zombie
+	}
+	for _, t := range tasks {
+		if t.pid == t.session && !slices.Contains(sessions, t.identity) {
+			found[t.pid] = false
+		}
+	}
+	ours := map[int]bool{}
+	for _, session := range sessions {
+		ours[session.pid] = found[session.pid]
+	}
+	return ours
 }
 
 func sorted(found map[int]task) []task {

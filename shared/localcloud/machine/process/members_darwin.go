@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const zombie = 5 // SZOMB of <sys/proc.h>
+const szomb = 5 // the state of a zombie, of <sys/proc.h>
 
-// tasks lists the processes that are not zombies.
+// tasks lists all processes.
 func tasks() ([]task, error) {
 	entries, err := unix.SysctlKinfoProcSlice("kern.proc.all")
 	if err != nil {
@@ -16,9 +16,6 @@ func tasks() ([]task, error) {
 	}
 	var list []task
 	for _, entry := range entries {
-		if entry.Proc.P_stat == zombie {
-			continue
-		}
 		pid := int(entry.Proc.P_pid)
 		session, err := unix.Getsid(pid)
 		if err != nil {
@@ -26,7 +23,7 @@ func tasks() ([]task, error) {
 		}
 		begun := entry.Proc.P_starttime
 		started := uint64(begun.Sec)*1e6 + uint64(begun.Usec)
-		list = append(list, task{identity{pid, started}, int(entry.Eproc.Ppid), session})
+		list = append(list, task{identity{pid, started}, int(entry.Eproc.Ppid), session, entry.Proc.P_stat == szomb})
 	}
 	return list, nil
 }

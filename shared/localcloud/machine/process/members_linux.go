@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// tasks lists the processes that are neither zombies nor hidden from us.
+// tasks lists the processes that are not hidden from us.
 func tasks() ([]task, error) {
 	folders, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil || len(folders) == 0 {
@@ -35,13 +35,14 @@ func look(pid int) (task, bool) {
 		return task{}, false
 	}
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 20 || bytes.ContainsAny(fields[0], "ZX") {
+	if len(fields) < 20 {
 		return task{}, false
 	}
+	zombie := bytes.ContainsAny(fields[0], "ZX")
 	parent, err1 := strconv.Atoi(string(fields[1]))
 	session, err2 := strconv.Atoi(string(fields[3]))
 	started, err3 := strconv.ParseUint(string(fields[19]), 10, 64)
-	return task{identity{pid, started}, parent, session}, err1 == nil && err2 == nil && err3 == nil
+	return task{identity{pid, started}, parent, session, zombie}, err1 == nil && err2 == nil && err3 == nil
 }
 
 // carries looks for a variable in the environment that a process was started

@@ -43,7 +43,7 @@ type powered struct {
 
 	mu       sync.Mutex
 	stopping bool
-	sessions []int // that we started and that may have members
+	sessions []identity // that we started and that may have members
 
 	press sync.Once
 	quit  chan struct{} // closed when going off begins
@@ -123,7 +123,10 @@ func (m *powered) start(c command) (*os.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.sessions = append(m.sessions, process.Pid)
+	// Not waited for yet, so it is there even if it has ended.
+	if t, ok := look(process.Pid); ok {
+		m.sessions = append(m.sessions, t.identity)
+	}
 	m.guardian.knows(process.Pid)
 	return process, nil
 }
@@ -137,14 +140,13 @@ func (m *powered) prune() {
 	if err != nil {
 		return // a forgotten session would be worse than a remembered one
 	}
-	alive := map[int]bool{}
-	for _, t := range all {
-		alive[t.session] = true
-	}
-	var left []int
+	ours := living(all, m.sessions)
+	var left []identity
 	for _, session := range m.sessions {
-		if alive[session] {
+		if ours[session.pid] {
 			left = append(left, session)
+		} else {
+			m.guardian.forgets(session.pid)
 		}
 	}
 	m.sessions = left
@@ -161,6 +163,7 @@ func (m *powered) powerOff() {
 	} else {
 		m.say("some processes could not be killed")
 	}
+	m.prune()
 	m.disk.place.handler.Store(nil)
 	if err := m.disk.emptyVolatile(); err != nil {
 		m.say("empty /run and /tmp: %v", err)

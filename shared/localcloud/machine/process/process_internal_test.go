@@ -3,10 +3,14 @@ package process
 import (
 	"bytes"
 	"io"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"bitbucket.org/fearless/pipes/shared/localcloud/machine"
 )
@@ -129,4 +133,55 @@ func TestSpan(t *testing.T) {
 			t.Errorf("%q: %v", text, got)
 		}
 	}
+}
+
+// Numbers of processes are used again; nobody else's may be ended.
+func TestLiving(t *testing.T) {
+	t.Parallel()
+	sessions := []identity{{10, 1}, {20, 2}, {30, 3}, {40, 4}}
+	tasks := []task{
+		{identity: identity{10, 1}, session: 10},               // its leader lives
+		{identity: identity{21, 5}, session: 20},               // the leader has gone, a member lives
+		{identity: identity{30, 9}, session: 30},               // another process leads a session of this number
+		{identity: identity{40, 4}, session: 40, zombie: true}, // all have ended
+		{identity: identity{50, 6}, session: 50},               // somebody else's
+	}
+	want := map[int]bool{10: true, 20: true, 30: false, 40: false}
+	if diff := cmp.Diff(want, living(tasks, sessions)); diff != "" {
+		t.Errorf("sessions (-want +got):\n%s", diff)
+	}
+}
+
+// The guardian ends the groups it was told of, but not those that it was told
+// to forget.
+func TestGuardianForgets(t *testing.T) {
+	t.Parallel()
+	s := newSpawner()
+	g, err := newGuardian(s, "/no/such/disks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sleepers [3]*exec.Cmd
+	for i := range sleepers {
+		sleepers[i] = exec.CommandContext(t.Context(), "sleep", "1000")
+		sleepers[i].SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := sleepers[i].Start(); err != nil {
+			t.Fatal(err)
+		}
+		g.knows(sleepers[i].Process.Pid)
+	}
+	g.forgets(sleepers[1].Process.Pid)
+	g.forgets(sleepers[1].Process.Pid) // unknown by now
+	g.close()
+	s.close()
+	for _, i := range []int{0, 2} {
+		if err := sleepers[i].Wait(); err == nil || err.Error() != "signal: killed" {
+			t.Errorf("group %d: %v", i, err)
+		}
+	}
+	if err := sleepers[1].Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("the forgotten group: %v", err)
+	}
+	_ = sleepers[1].Process.Kill() // it was alive just now
+	_ = sleepers[1].Wait()
 }

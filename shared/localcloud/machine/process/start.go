@@ -61,6 +61,7 @@ func (d *Driver) power(found *disk, b machine.Boot) (*powered, error) {
 			return nil, err
 		}
 	}
+	m.remark(b)
 	if b.Metadata != nil {
 		found.place.handler.Store(&b.Metadata)
 	}
@@ -68,6 +69,16 @@ func (d *Driver) power(found *disk, b machine.Boot) (*powered, error) {
 	m.boot(script)
 	m.listening.Go(m.listen) // last: from here on the server may go off
 	return m, nil
+}
+
+// remark says what cloud-init would do and nobody does here. User data in any
+// other form is for the server's own programs to read.
+func (m *powered) remark(b machine.Boot) {
+	for _, form := range []string{"#cloud-config", "#include", "#cloud-boothook", "Content-Type:", "MIME-Version:", "\x1f\x8b"} {
+		if b.FirstBoot && bytes.HasPrefix(b.UserData, []byte(form)) {
+			m.say("user data: only scripts (#!) are run in the local cloud, not %q", form)
+		}
+	}
 }
 
 // writeScript keeps the script outside of the disk, so that an image never

@@ -40,6 +40,25 @@ echo never
 	}
 }
 
+// User data that cloud-init would act on, but we do not, is said.
+func TestUserDataThatIsNoScript(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, process.Options{})
+	for form, said := range map[string]bool{"#cloud-config\npackages: [nginx]\n": true, `{"role": "web"}`: false, "": false} {
+		instance := "i-" + form
+		create(t, d, instance, "")
+		console := newScreen()
+		m, err := d.Start(machine.Boot{Instance: instance, FirstBoot: true, UserData: []byte(form), Console: console})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Stop()
+		if strings.Contains(console.String(), "only scripts") != said {
+			t.Errorf("user data %q: %q", form, console)
+		}
+	}
+}
+
 // A guest's environment is made from nothing.
 func TestGuestEnvironment(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "host-secret")
