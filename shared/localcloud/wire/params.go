@@ -46,16 +46,6 @@ func (p *Params) Fail(err *Error) {
 	}
 }
 
-// Has reports whether the request carries the parameter or a part of it.
-func (p *Params) Has(name string) bool {
-	for key := range p.form {
-		if key == p.prefix+name || strings.HasPrefix(key, p.prefix+name+".") {
-			return true
-		}
-	}
-	return false
-}
-
 // String is the value of a parameter, "" when it is not there.
 func (p *Params) String(name string) string {
 	p.used[p.prefix+name] = true

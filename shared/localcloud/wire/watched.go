@@ -38,9 +38,6 @@ func (w *watched) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// Unwrap lets an http.ResponseController reach the connection.
-func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
 var (
 	xmlCode  = regexp.MustCompile(`<Code>([^<]*)</Code>`)
 	jsonCode = regexp.MustCompile(`"__type":"([^"]*)"`)
