@@ -8,11 +8,15 @@ import (
 	"bitbucket.org/fearless/pipes/shared/localcloud/world"
 )
 
+// The structs of this file are EC2's element names; the order of their fields
+// is that of the API reference and means nothing to clients.
+
 type tagXML struct {
 	Key   string `xml:"key"`
 	Value string `xml:"value"`
 }
 
+// tagsXML lists tags by key, so that equal tags give equal answers.
 func tagsXML(tags world.Tags) []tagXML {
 	var list []tagXML
 	for _, key := range tags.Keys() {
@@ -31,6 +35,7 @@ type reasonXML struct {
 	Message string `xml:"message"`
 }
 
+// xml is nil without a reason: an empty element would read as one.
 func (r stateReason) xml() *reasonXML {
 	if r.code == "" {
 		return nil
@@ -107,6 +112,8 @@ type reservationXML struct {
 	Instances []instanceXML `xml:"instancesSet>item"`
 }
 
+// reservationXML wraps one instance: every launch here is a reservation of its
+// own, since MaxCount is 1.
 func (s *Service) reservationXML(i *instance) reservationXML {
 	return reservationXML{i.reservation, s.world.Account, []instanceXML{s.instanceXML(i)}}
 }

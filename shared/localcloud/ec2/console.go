@@ -26,23 +26,29 @@ func (c *console) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.output = append(c.output, p...)
-	if extra := len(c.output) - consoleSize; extra > 0 {
-		c.output = append(c.output[:0], c.output[extra:]...)
+	if len(c.output) > 2*consoleSize { // not at every line: a chatty guest would only copy
+		c.output = append(c.output[:0], c.tail()...)
 	}
 	return len(p), nil
 }
 
+func (c *console) tail() []byte {
+	return c.output[max(0, len(c.output)-consoleSize):]
+}
+
+// post makes what there is visible to callers who do not ask for the latest.
 func (c *console) post() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.posted, c.at = append(c.posted[:0], c.output...), time.Now()
+	c.posted, c.at = append(c.posted[:0], c.tail()...), time.Now()
 }
 
+// read gives a copy and the time it is of.
 func (c *console) read(latest bool) ([]byte, time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if latest {
-		return append([]byte{}, c.output...), time.Now()
+		return append([]byte{}, c.tail()...), time.Now()
 	}
 	return append([]byte{}, c.posted...), c.at
 }
@@ -62,6 +68,8 @@ type consoleAnswer struct {
 	Output     string `xml:"output"`
 }
 
+// getConsoleOutput works for a terminated instance too, as long as it can be
+// described: that is when people look.
 func (s *Service) getConsoleOutput(_ context.Context, _ *wire.Call, in consoleInput) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,7 +82,7 @@ func (s *Service) getConsoleOutput(_ context.Context, _ *wire.Call, in consoleIn
 		return nil, wire.Errorf("UnsupportedOperation", "This instance type does not support retrieving the latest console logs. Instance type: %s", i.launch.Type)
 	}
 	output, at := i.console.read(in.latest)
-	if at.IsZero() {
+	if at.IsZero() { // nothing was posted yet, but the element needs a time
 		at = i.born
 	}
 	return consoleAnswer{i.id, wire.Time(at), base64.StdEncoding.EncodeToString(output)}, nil

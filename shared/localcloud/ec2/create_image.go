@@ -12,6 +12,8 @@ import (
 // imageNames are the characters of an image's name.
 var imageNames = regexp.MustCompile(`^[A-Za-z0-9()\[\] ./'@_-]{3,128}$`)
 
+// createImageInput has no token: the unique name is the only protection
+// against making an image twice.
 type createImageInput struct {
 	instance, name, description string
 	noReboot                    bool
@@ -39,6 +41,8 @@ type createImageAnswer struct {
 	ImageID string `xml:"imageId"`
 }
 
+// createImage answers at once with a pending image. Name check and creation
+// happen under one lock, so of several racers exactly one wins.
 func (s *Service) createImage(_ context.Context, _ *wire.Call, in createImageInput) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,6 +66,7 @@ func (s *Service) createImage(_ context.Context, _ *wire.Call, in createImageInp
 	return createImageAnswer{m.id}, nil
 }
 
+// newImage keeps of the instance what its launches will need. The lock is held.
 func (s *Service) newImage(in createImageInput, i *instance) *image {
 	m := &image{
 		resource: s.register("ami", in.tags["image"]), name: in.name, description: in.description,

@@ -40,6 +40,8 @@ func decodeRun(p *wire.Params) Launch {
 	return l
 }
 
+// decodeMetadataOptions has the defaults of an account that sets none. The
+// hop limit is only remembered: there is no network to count hops in.
 func decodeMetadataOptions(p *wire.Params) MetadataOptions {
 	p.OneOf("HttpEndpoint", "enabled")
 	return MetadataOptions{
@@ -49,6 +51,8 @@ func decodeMetadataOptions(p *wire.Params) MetadataOptions {
 	}
 }
 
+// decodeInterface reads the one network interface, the only place where a
+// public address can be asked for.
 func decodeInterface(p *wire.Params, l *Launch) {
 	interfaces := p.Groups("NetworkInterface")
 	if len(interfaces) == 0 {
@@ -69,6 +73,7 @@ func decodeInterface(p *wire.Params, l *Launch) {
 	l.PublicAddress = nic.Bool("AssociatePublicIpAddress", false)
 }
 
+// decodeDisk reads what a launch changes of the root disk.
 func decodeDisk(p *wire.Params, d *Disk) {
 	mappings := p.Groups("BlockDeviceMapping")
 	if len(mappings) == 0 {

@@ -15,6 +15,7 @@ func decodeDeregister(p *wire.Params) deregisterInput {
 	return deregisterInput{id: p.Need("ImageId"), snapshots: p.Bool("DeleteAssociatedSnapshots", false)}
 }
 
+// deletedXML reports on one snapshot; AWS calls it a code, but it is a word.
 type deletedXML struct {
 	Snapshot string `xml:"snapshotId"`
 	Code     string `xml:"returnCode"`

@@ -29,6 +29,8 @@ func (s *Service) ownedBy(owners []string, owner, alias string) bool {
 	})
 }
 
+// The structs of this file are EC2's element names.
+
 type ebsXML struct {
 	Snapshot            string `xml:"snapshotId"`
 	Size                int    `xml:"volumeSize"`
@@ -66,6 +68,8 @@ type imageXML struct {
 	Tags           []tagXML       `xml:"tagSet>item"`
 }
 
+// xml is an image as callers see it. A public image has no source instance
+// here, and only the account's own can be private.
 func (m *image) xml(now time.Time) imageXML {
 	x := imageXML{
 		ID: m.id, Location: m.owner + "/" + m.name, State: m.stateAt(now), Owner: m.owner, Alias: m.alias,
@@ -85,6 +89,8 @@ type describeImagesAnswer struct {
 	NextToken string     `xml:"nextToken,omitempty"`
 }
 
+// describeImages counts a read only for images that pass all conditions: a
+// fresh image is hidden from the answers that should have held it.
 func (s *Service) describeImages(_ context.Context, _ *wire.Call, d describe) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

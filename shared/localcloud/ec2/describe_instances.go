@@ -12,6 +12,7 @@ import (
 // instanceFilters are the filters of DescribeInstances besides those of tags.
 var instanceFilters = []string{"client-token", "instance-state-name", "image-id", "instance-id"}
 
+// value is what a filter compares with.
 func (i *instance) value(filter string, now time.Time) string {
 	switch filter {
 	case "client-token":
@@ -83,6 +84,8 @@ func (s *Service) describeInstances(_ context.Context, _ *wire.Call, d describe)
 	return out, nil
 }
 
+// findInstances are the instances that an answer holds. An id that is missing
+// is an error, a filter that matches nothing is not. The lock is held.
 func (s *Service) findInstances(d describe) ([]*instance, *wire.Error) {
 	now := time.Now()
 	all := byOrdinal(s.instances, func(i *instance) int64 { return i.ordinal })

@@ -16,6 +16,8 @@ func decodeInstanceIDs(p *wire.Params) []string {
 	return ids
 }
 
+// changeXML has both states of the moment of the call; the end of the way
+// comes later.
 type changeXML struct {
 	ID       string   `xml:"instanceId"`
 	Current  stateXML `xml:"currentState"`

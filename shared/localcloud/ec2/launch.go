@@ -166,6 +166,8 @@ func (d *Disk) fit(img *image) *wire.Error {
 	return nil
 }
 
+// runInstances answers a repeated token with the instance as it is now, which
+// may be running or even shutting down.
 func (s *Service) runInstances(ctx context.Context, _ *wire.Call, l Launch) (any, error) {
 	i, err := s.once(ctx, l)
 	if err != nil {
@@ -179,6 +181,8 @@ func (s *Service) runInstances(ctx context.Context, _ *wire.Call, l Launch) (any
 // maxUserData is the limit before base64.
 const maxUserData = 16 << 10
 
+// decodeUserData keeps the bytes: whether they are a script is the guest's
+// business.
 func decodeUserData(p *wire.Params) []byte {
 	data, err := base64.StdEncoding.DecodeString(p.String("UserData"))
 	switch {

@@ -66,6 +66,8 @@ func (s *Service) describeSnapshots(_ context.Context, _ *wire.Call, d describe)
 	return out, nil
 }
 
+// snapshotsByID are the snapshots with the ids, or all. Other than with images
+// one that was deleted is as good as one that never was. The lock is held.
 func (s *Service) snapshotsByID(ids []string) ([]*snapshot, *wire.Error) {
 	if len(ids) == 0 {
 		return byOrdinal(s.snapshots, func(n *snapshot) int64 { return n.ordinal }), nil
@@ -94,6 +96,8 @@ type returnAnswer struct {
 	Return bool `xml:"return"`
 }
 
+// deleteSnapshot refuses as long as an image would lose its disk. The content
+// itself belongs to the image and went with it.
 func (s *Service) deleteSnapshot(_ context.Context, _ *wire.Call, id string) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,6 +20,7 @@ func tagError(err error) *wire.Error {
 	return wire.Errorf("InvalidParameterValue", "%s", sentence(err))
 }
 
+// sentence begins with a capital letter, as AWS's messages do.
 func sentence(err error) string {
 	text := err.Error()
 	return strings.ToUpper(text[:1]) + text[1:]

@@ -40,6 +40,8 @@ func (s *Service) once(ctx context.Context, l Launch) (*instance, error) {
 	return i, err
 }
 
+// claim finds the claim of a token, or makes it: the one who makes it is first
+// and launches, everybody else waits for that.
 func (s *Service) claim(l Launch) (key string, c *claim, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,6 +59,8 @@ func (c *claim) lapsed(now time.Time) bool {
 	return c.i != nil && c.i.stateAt(now) == terminated && now.Sub(c.i.settled) > tokenKept
 }
 
+// again answers a token that was used before. The parameters are compared
+// first: a mismatch is known before the launch has ended.
 func (s *Service) again(ctx context.Context, c *claim, l Launch) (*instance, error) {
 	if c.fingerprint != l.fingerprint {
 		return nil, wire.Errorf("IdempotentParameterMismatch", "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")

@@ -16,6 +16,9 @@ const (
 	maxPage  = 10
 )
 
+// The inputs of this file have a field for every parameter that is understood;
+// the decoder refuses others.
+
 type getInput struct {
 	Name           string
 	WithDecryption bool
@@ -25,6 +28,7 @@ type getOutput struct {
 	Parameter parameter `json:"Parameter"`
 }
 
+// getParameter fails for a missing name, other than getParameters.
 func (s *Service) getParameter(_ context.Context, _ *wire.Call, in getInput) (any, error) {
 	if in.Name == "" {
 		return nil, invalid("1 validation error detected: Value at 'name' failed to satisfy constraint: Member must not be null")
@@ -48,6 +52,8 @@ type getManyOutput struct {
 	InvalidParameters []string    `json:"InvalidParameters"`
 }
 
+// getParameters lists missing names instead of failing: a caller who does not
+// look at the list works with less than it asked for.
 func (s *Service) getParameters(_ context.Context, _ *wire.Call, in getManyInput) (any, error) {
 	if len(in.Names) == 0 || len(in.Names) > maxNames {
 		return nil, invalid("1 validation error detected: Value at 'names' failed to satisfy constraint: Member must have length between 1 and 10")
@@ -80,6 +86,8 @@ type byPathOutput struct {
 	NextToken  string      `json:"NextToken,omitempty"`
 }
 
+// getParametersByPath pages even when nobody asked for pages: ten parameters
+// are the most of one answer.
 func (s *Service) getParametersByPath(_ context.Context, _ *wire.Call, in byPathInput) (any, error) {
 	if !strings.HasPrefix(in.Path, "/") {
 		return nil, invalid(`The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash "/".`)

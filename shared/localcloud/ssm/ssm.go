@@ -18,9 +18,9 @@ type Service struct {
 	world *world.World
 
 	mu     sync.Mutex
-	stored map[string][]version
+	stored map[string][]version // oldest first
 	made   int64
-	order  map[string]int64
+	order  map[string]int64 // ordinals, by which lists are ordered and paged
 }
 
 // version is one value that a parameter had; the first is number 1.
@@ -107,6 +107,7 @@ func (s *Service) find(selected string, decrypt bool) (parameter, *wire.Error) {
 	return p, nil
 }
 
+// show is a version as answers show it, sealed unless decryption was asked for.
 func (s *Service) show(name string, v version, decrypt bool) parameter {
 	p := parameter{
 		ARN:              s.world.ARN("ssm", "parameter/"+strings.TrimPrefix(name, "/")),

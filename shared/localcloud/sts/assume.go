@@ -11,11 +11,14 @@ import (
 	"bitbucket.org/fearless/pipes/shared/localcloud/wire"
 )
 
+// assumeInput leaves session policies out: our roles have their own.
 type assumeInput struct {
 	Role, Session, Token string
 	Duration             time.Duration
 }
 
+// decodeAssume has the limits that hold for every role; the role's own needs
+// the role.
 func decodeAssume(p *wire.Params) assumeInput {
 	in := assumeInput{Role: p.Need("RoleArn"), Session: p.Need("RoleSessionName"), Token: p.Need("WebIdentityToken")}
 	seconds := p.Int("DurationSeconds", 0, 1<<31-1, int(defaultDuration/time.Second))
@@ -72,6 +75,8 @@ type assumeOutput struct {
 	Provider    string         `xml:"Provider"`
 }
 
+// assume checks the token first, so that a caller with a bad token learns
+// nothing about roles.
 func (s *Service) assume(_ context.Context, _ *wire.Call, in assumeInput) (any, error) {
 	token, failure := parseToken(in.Token)
 	if failure != nil {
@@ -95,6 +100,7 @@ func (s *Service) assume(_ context.Context, _ *wire.Call, in assumeInput) (any, 
 	}, nil
 }
 
+// limit is the longest session of a role.
 func (s *Service) limit(role string) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,6 +135,7 @@ func parseToken(token string) (claims, *wire.Error) {
 	return c, nil
 }
 
+// notJWT carries AWS's hint at the most frequent mistake.
 func notJWT() *wire.Error {
 	return wire.Errorf("InvalidIdentityToken", "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
 }

@@ -26,8 +26,8 @@ type Service struct {
 	world *world.World
 
 	mu       sync.Mutex
-	sessions map[string]Credentials
-	limits   map[string]time.Duration
+	sessions map[string]Credentials   // by access key
+	limits   map[string]time.Duration // by role
 }
 
 // Credentials are temporary credentials and whose they are.
@@ -86,14 +86,17 @@ func (s *Service) Issue(role, session string, d time.Duration) Credentials {
 	return c
 }
 
+// nothing is the decoder of an action without parameters.
 func nothing(*wire.Params) struct{} { return struct{}{} }
 
+// identity is the answer of GetCallerIdentity.
 type identity struct {
 	Arn     string `xml:"Arn"`
 	UserID  string `xml:"UserId"`
 	Account string `xml:"Account"`
 }
 
+// callerIdentity has one user for all keys that STS did not issue.
 func (s *Service) callerIdentity(_ context.Context, c *wire.Call, _ struct{}) (any, error) {
 	s.mu.Lock()
 	session, temporary := s.sessions[c.Operation.AccessKey]
