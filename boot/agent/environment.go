@@ -75,9 +75,10 @@ func (a *agent) calls(types []string, settings map[string]string, base int) map[
 // environment, then the settings, then what the contract promises.
 func (a *agent) environ(settings map[string]string) []string {
 	env := map[string]string{
-		"PATH":       "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		"LANG":       "C.UTF-8",
-		"AWS_REGION": a.userData.Region,
+		"PATH":               "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"LANG":               "C.UTF-8",
+		"AWS_REGION":         a.userData.Region,
+		"AWS_DEFAULT_REGION": a.userData.Region, // the only one that older AWS CLIs read
 	}
 	for _, v := range a.Environ {
 		name, value, _ := strings.Cut(v, "=")

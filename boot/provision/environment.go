@@ -34,6 +34,7 @@ func (r *run) environ(parameters map[string]string) []string {
 	}
 	if r.cfg.Region != "" {
 		promised["AWS_REGION"] = r.cfg.Region
+		promised["AWS_DEFAULT_REGION"] = r.cfg.Region // the only one that older AWS CLIs read
 	}
 	if r.Root != "/" {
 		promised["MACHINE_ROOT"] = r.Root
