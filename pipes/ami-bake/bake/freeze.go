@@ -38,12 +38,13 @@ func (b *baker) freeze(ctx context.Context, s *Server) error {
 			{ResourceType: types.ResourceTypeSnapshot, Tags: tags},
 		},
 	})
-	switch errorCode(err) {
-	case "InvalidAMIName.Duplicate":
+	switch code := errorCode(err); {
+	case code == "InvalidAMIName.Duplicate":
 		b.rt.Console.Debug("The image's name is taken: somebody asked for it already")
 		return nil
-	case "InvalidInstanceID.NotFound", "IncorrectInstanceState", "IncorrectState":
-		b.rt.Console.Debug("The build server changed under our hands: %v", err)
+	case code == "InvalidInstanceID.NotFound", code == "IncorrectInstanceState",
+		code == "InvalidParameterValue" && strings.Contains(err.Error(), "is not in state"):
+		b.rt.Console.Debug("The build server is not what it was a moment ago: %v", err)
 		return nil
 	}
 	if err != nil {

@@ -257,7 +257,11 @@ func (b *baker) answer(ctx context.Context, img image.Image, baked bool) (*Resul
 	}
 	b.rt.Console.Success(verb, img.ID, img.Name, b.material.Commit.Short())
 	if !baked {
-		b.rt.Console.Info("Same inputs as commit %.12s, baked %s ago", record.BakedFrom, console.Duration(time.Since(img.Created)))
+		from := "this commit"
+		if record.BakedFrom != record.Commit {
+			from = fmt.Sprintf("commit %.12s, whose inputs are the same", record.BakedFrom)
+		}
+		b.rt.Console.Info("It was baked from %s, %s ago", from, console.Duration(time.Since(img.Created)))
 	}
 	return result, nil
 }

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"bitbucket.org/fearless/pipes/demo/stage"
+	"bitbucket.org/fearless/pipes/pipes/ami-bake/bake"
+	"bitbucket.org/fearless/pipes/shared/localcloud"
+	"bitbucket.org/fearless/pipes/shared/pipe"
+)
+
+// programs is where the boot agent lies for the ami-bake of these stories. It is handed
+// over by the environment, because testscript runs this test binary as ami-bake.
+const programs = "STORY_PROGRAMS"
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"ami-bake": func() {
+			w := pipe.OS()
+			w.Executable = filepath.Join(os.Getenv(programs), "ami-bake")
+			os.Exit(pipe.Pipe[bake.Settings]{Name: bake.Name, Run: bake.Run}.Main(w))
+		},
+	})
+}
+
+// TestStories runs the program as a pipeline does: variables in, exit code, log and
+// outputs out. Servers are real processes.
+func TestStories(t *testing.T) {
+	t.Parallel()
+	root, err := stage.Root(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := stage.Build(t.Context(), root, bin, raceFlag()...); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv(programs, bin)
+			env.Setenv("HOME", env.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"cloud": openCloud, "commit": commit, "images": images, "nothing-left": nothingLeft, "wait-server": waitServer,
+		},
+	})
+}
+
+// raceFlag makes the programs under test like the test itself, so that what the one
+// compiled serves the others.
+func raceFlag() []string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "-race" && s.Value == "true" {
+				return []string{"-race"}
+			}
+		}
+	}
+	return nil
+}
+
+// openCloud puts up a local cloud for the rest of the story.
+func openCloud(ts *testscript.TestScript, _ bool, _ []string) {
+	s, err := stage.Open(stage.Options{})
+	ts.Check(err)
+	ts.Defer(func() {
+		if err := s.Close(); err != nil {
+			ts.Logf("closing the cloud: %v", err)
+		}
+	})
+	stages.Store(ts, s)
+	for _, variable := range s.Environ(map[string]string{"APPLICATION": "shop"}) {
+		name, value, _ := strings.Cut(variable, "=")
+		if name != "PATH" && name != "HOME" {
+			ts.Setenv(name, value)
+		}
+	}
+}
+
+// stages are the clouds of the stories under way, by their testscript.TestScript;
+// testscript runs stories at the same time.
+var stages sync.Map
+
+func cloudOf(ts *testscript.TestScript) *localcloud.Cloud {
+	s, ok := stages.Load(ts)
+	if !ok {
+		ts.Fatalf("this story has no cloud yet")
+	}
+	return s.(*stage.Stage).Cloud
+}
+
+// commit commits what is in the folder and puts the hash into COMMIT.
+func commit(ts *testscript.TestScript, _ bool, args []string) {
+	r := stage.Repository{Dir: ts.MkAbs(args[0])}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:usetesting // testscript has no context to give
+	defer cancel()
+	if _, err := os.Stat(filepath.Join(r.Dir, ".git")); err != nil {
+		ts.Check(r.Init(ctx))
+	}
+	hash, err := r.Commit(ctx, "A change")
+	ts.Check(err)
+	ts.Setenv("COMMIT", hash)
+}
+
+// images counts the images that can be used.
+func images(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	var found []string
+	for _, img := range cloudOf(ts).Images() {
+		found = append(found, fmt.Sprintf("%s %s %s", img.ID, img.Name, img.State))
+	}
+	if len(found) != want {
+		ts.Fatalf("%d images, want %d: %v", len(found), want, found)
+	}
+}
+
+// nothingLeft fails when something temporary is left in the account.
+func nothingLeft(ts *testscript.TestScript, _ bool, _ []string) {
+	if left := cloudOf(ts).Leftovers("image ami-", "snapshot snap-", "/images/"); len(left) > 0 {
+		ts.Fatalf("left behind:\n%s", strings.Join(left, "\n"))
+	}
+}
+
+// waitServer waits until a build server is in a state.
+func waitServer(ts *testscript.TestScript, _ bool, args []string) {
+	limit := time.NewTimer(time.Minute)
+	defer limit.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		instances := cloudOf(ts).Instances()
+		for _, i := range instances {
+			if i.State == args[0] {
+				return
+			}
+		}
+		select {
+		case <-limit.C:
+			ts.Fatalf("no server is %s: %+v", args[0], instances)
+		case <-tick.C:
+		}
+	}
+}
+
+// TestProgramStarts makes sure that main itself, not only what it calls, works.
+func TestProgramStarts(t *testing.T) {
+	t.Parallel()
+	root, err := stage.Root(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := stage.Build(t.Context(), root, bin, raceFlag()...); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "ami-bake"))
+	cmd.Env = []string{"ACTION=cook"}
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "ACTION") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
