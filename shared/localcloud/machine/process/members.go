@@ -19,15 +19,11 @@ type task struct {
 	zombie          bool // has ended, and nobody has asked for its status yet
 }
 
-// members are the living processes of a server: those that carry its marker,
-// those in sessions that it started, and all their descendants. A process that
+// members are the living processes of a server, or of one of its units: those
+// that carry its marker, those in its sessions, and all their descendants. A process that
 // clears its environment, starts a session of its own and loses its parent,
 // all three, is not found.
-func members(marker string, sessions []identity) ([]task, error) {
-	tasks, err := tasks()
-	if err != nil {
-		return nil, err
-	}
+func members(tasks []task, marker string, sessions []identity) []task {
 	ours := living(tasks, sessions)
 	self := os.Getpid()
 	found := map[int]task{}
@@ -46,7 +42,7 @@ func members(marker string, sessions []identity) ([]task, error) {
 			}
 		}
 	}
-	return sorted(found), nil
+	return sorted(found)
 }
 
 // living are those of the sessions that have members. A session is named by

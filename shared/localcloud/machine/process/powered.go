@@ -7,19 +7,11 @@ import (
 	"io"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 )
 
-const (
-	// poll is how often it is looked whether all processes have ended.
-	poll = 50 * time.Millisecond
-	// killing bounds the wait for killed processes; one that hangs in the
-	// kernel does not die.
-	killing = 5 * time.Second
-	// draining bounds the wait for the last console output.
-	draining = time.Second
-)
+// draining bounds the wait for the last console output.
+const draining = time.Second
 
 // errOff is why a process of a server that is going off was not started.
 var errOff = errors.New("the server is switched off")
@@ -44,6 +36,7 @@ type powered struct {
 	mu       sync.Mutex
 	stopping bool
 	sessions []identity // that we started and that may have members
+	units    map[string]*running
 
 	press sync.Once
 	quit  chan struct{} // closed when going off begins
@@ -100,10 +93,11 @@ func (m *powered) listen() {
 	}
 }
 
-// run starts a process of the server and waits for it.
-func (m *powered) run(c command) (*os.ProcessState, error) {
+// run starts a process of the server and waits for it. A unit is registered
+// while its process runs.
+func (m *powered) run(c command, u *running) (*os.ProcessState, error) {
 	c.dir, c.input, c.output, c.user = m.disk.path(), m.input, m.outlet, m.disk.user
-	process, err := m.start(c)
+	process, err := m.start(c, u)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +107,7 @@ func (m *powered) run(c command) (*os.ProcessState, error) {
 }
 
 // start holds the lock so that no process escapes a power-off that begins.
-func (m *powered) start(c command) (*os.Process, error) {
+func (m *powered) start(c command, u *running) (*os.Process, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.stopping {
@@ -126,6 +120,10 @@ func (m *powered) start(c command) (*os.Process, error) {
 	// Not waited for yet, so it is there even if it has ended.
 	if t, ok := look(process.Pid); ok {
 		m.sessions = append(m.sessions, t.identity)
+		if u != nil {
+			u.main = t.identity
+			m.units[u.marker] = u
+		}
 	}
 	m.guardian.knows(process.Pid)
 	return process, nil
@@ -158,7 +156,7 @@ func (m *powered) powerOff() {
 	m.stopping = true
 	m.mu.Unlock()
 	close(m.quit)
-	if m.end(syscall.SIGTERM, m.grace) || m.end(syscall.SIGKILL, killing) {
+	if m.end(m.everything, m.grace) || m.end(killed(m.everything), killing) {
 		m.services.Wait()
 	} else {
 		m.say("some processes could not be killed")
@@ -174,42 +172,4 @@ func (m *powered) powerOff() {
 	m.listening.Wait()
 	m.shut()
 	close(m.done)
-}
-
-// end signals every process once, also those that were forked while the
-// others were looked for, and reports whether all ended in time.
-func (m *powered) end(signal syscall.Signal, within time.Duration) bool {
-	timeout := time.NewTimer(within)
-	defer timeout.Stop()
-	ticker := time.NewTicker(poll)
-	defer ticker.Stop()
-	signalled := map[identity]bool{}
-	for {
-		left := m.members()
-		if len(left) == 0 {
-			return true
-		}
-		for _, t := range left {
-			if !signalled[t.identity] {
-				t.signal(signal)
-			}
-			signalled[t.identity] = true
-		}
-		select {
-		case <-ticker.C:
-		case <-timeout.C:
-			return len(m.members()) == 0
-		}
-	}
-}
-
-func (m *powered) members() []task {
-	m.mu.Lock()
-	sessions := m.sessions
-	m.mu.Unlock()
-	left, err := members(marker(m.disk.path()), sessions)
-	if err != nil {
-		m.say("look for processes: %v", err)
-	}
-	return left
 }

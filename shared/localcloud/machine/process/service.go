@@ -1,6 +1,8 @@
 package process
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -17,9 +19,7 @@ func (m *powered) supervise(u unit) {
 			m.say("%s: start request repeated too quickly", u.name)
 			return
 		}
-		state, err := m.run(command{
-			path: m.program(u.command[0]), args: u.command[1:], env: slices.Concat(m.env, u.environment),
-		})
+		state, err := m.runUnit(u)
 		switch {
 		case errors.Is(err, errOff):
 			return
@@ -37,6 +37,25 @@ func (m *powered) supervise(u unit) {
 			return
 		}
 	}
+}
+
+// runUnit runs a unit once and ends all that it has started. As on a real
+// server an id of the run is in the environment.
+func (m *powered) runUnit(u unit) (*os.ProcessState, error) {
+	run := &running{marker: "INVOCATION_ID=" + invocation(), mixed: u.mixed}
+	state, err := m.run(command{
+		path: m.program(u.command[0]), args: u.command[1:], env: slices.Concat(m.env, []string{run.marker}, u.environment),
+	}, run)
+	if run.main.pid != 0 {
+		m.sweep(run)
+	}
+	return state, err
+}
+
+func invocation() string {
+	id := make([]byte, 16)
+	_, _ = rand.Read(id) // never fails
+	return hex.EncodeToString(id)
 }
 
 // tooOften applies the start limit to all starts so far, the last one included.

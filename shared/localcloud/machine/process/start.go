@@ -44,7 +44,7 @@ func (d *Driver) power(found *disk, b machine.Boot) (*powered, error) {
 	m := &powered{
 		disk: found, spawner: d.spawner, guardian: d.guardian, grace: d.options.Grace,
 		env: d.environ(found, b), console: b.Console,
-		quit: make(chan struct{}), done: make(chan struct{}),
+		units: map[string]*running{}, quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	if m.console == nil {
 		m.console = io.Discard
@@ -140,7 +140,7 @@ func (m *powered) boot(script string) {
 // provision runs the user data once. A failure is only logged, as cloud-init
 // does: the server stays on.
 func (m *powered) provision(script string) {
-	state, err := m.run(command{path: script, env: m.env})
+	state, err := m.run(command{path: script, env: m.env}, nil)
 	switch {
 	case errors.Is(err, errOff):
 	case err != nil:

@@ -20,6 +20,7 @@ type unit struct {
 	restart     string        // no, always or on-failure
 	pause       time.Duration // RestartSec
 	burst       int           // StartLimitBurst: so many starts ...
+	mixed       bool          // KillMode=mixed
 	interval    time.Duration // StartLimitIntervalSec: ... in so much time; 0 is no limit
 }
 

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"bitbucket.org/fearless/pipes/shared/localcloud/machine/process"
 )
@@ -54,6 +55,7 @@ Environment=ROLE=web "GREETING=good day"
 Restart=always
 RestartSec=1min 30s
 KillMode=mixed
+LimitNOFILE=65536
 
 [Install]
 WantedBy=multi-user.target
@@ -62,7 +64,7 @@ WantedBy=multi-user.target
 		m, console := reboot(t, d, "i-1")
 		console.wait(t, "boot run two words as web in "+disk)
 		m.Stop()
-		if !strings.Contains(console.String(), "KillMode=mixed has no effect") {
+		if !strings.Contains(console.String(), "LimitNOFILE=65536 has no effect") {
 			t.Errorf("an unknown key was ignored silently:\n%s", console)
 		}
 		if strings.Contains(console.String(), "After=") || strings.Contains(console.String(), "WantedBy=") {
@@ -143,6 +145,66 @@ func TestStartLimitCanBeLifted(t *testing.T) {
 	m, console := reboot(t, d, "i-1")
 	console.wait(t, "eighth start")
 	m.Stop()
+}
+
+// An agent that looks after its application gets the only SIGTERM, when its
+// unit says so; what it leaves behind is killed.
+func TestKillMode(t *testing.T) {
+	t.Parallel()
+	const agent = `
+sh -c 'trap "echo $NAME: application was told; exit" TERM; echo $NAME: application runs; while :; do sleep 0.05; done' &
+trap 'echo $NAME: agent was told; sleep 0.3; echo $NAME: agent has drained; exit 0' TERM
+while :; do sleep 0.05; done
+`
+	d := newDriver(t, process.Options{})
+	create(t, d, "i-1", "")
+	disk := d.Disk("i-1")
+	program(t, disk, "opt/agent", agent)
+	for _, mode := range []string{"mixed", "control-group"} {
+		enable(t, disk, mode+".service", "[Service]\nExecStart=/opt/agent\nKillMode="+mode+"\nEnvironment=NAME="+mode+"\n")
+	}
+	m, console := reboot(t, d, "i-1")
+	console.wait(t, "mixed: application runs")
+	console.wait(t, "control-group: application runs")
+	began := time.Now()
+	m.Stop()
+	for text, want := range map[string]bool{
+		"mixed: agent has drained": true, "mixed: application was told": false,
+		"control-group: agent has drained": true, "control-group: application was told": true,
+	} {
+		if strings.Contains(console.String(), text) != want {
+			t.Errorf("%q: want %v\n%s", text, want, console)
+		}
+	}
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("took %v although both agents had ended", took)
+	}
+}
+
+// Before a unit is started again, what the last run left behind is ended, or
+// it would keep the port.
+func TestRestartEndsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, process.Options{})
+	create(t, d, "i-1", "")
+	disk := d.Disk("i-1")
+	program(t, disk, "opt/agent", `
+[ ! -e "$MACHINE_ROOT/opt/again" ] || { echo second run; exec sleep 1000; }
+touch "$MACHINE_ROOT/opt/again"
+sleep 1000 &
+echo same=$!
+setsid sleep 1000 &
+echo other=$!
+exit 1
+`)
+	enable(t, disk, "app.service", "[Service]\nExecStart=/opt/agent\nRestart=on-failure\n")
+	_, console := reboot(t, d, "i-1")
+	console.wait(t, "second run")
+	for _, name := range []string{"same", "other"} {
+		if runs(t, console.value(t, name)) {
+			t.Errorf("%s has outlived its unit", name)
+		}
+	}
 }
 
 // What cannot be obeyed is not started, and said.

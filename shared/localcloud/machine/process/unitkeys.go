@@ -41,6 +41,9 @@ func (u *unit) setService(key, value string) (known bool, err error) {
 		// simple and exec differ in when the unit counts as started, which
 		// nothing here asks for.
 		return value == "simple" || value == "exec", nil
+	case "KillMode":
+		u.mixed = value == "mixed"
+		return u.mixed || value == "control-group", nil
 	case "ExecStart":
 		return true, u.setCommand(value)
 	case "Environment":
