@@ -12,8 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"bitbucket.org/fearless/pipes/shared/contract"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"bitbucket.org/fearless/pipes/shared/contract"
 )
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"boot": main}) }

@@ -13,10 +13,11 @@ import (
 	"net/http"
 	"slices"
 
-	"bitbucket.org/fearless/pipes/boot/parameters"
-	"bitbucket.org/fearless/pipes/shared/contract"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"bitbucket.org/fearless/pipes/boot/parameters"
+	"bitbucket.org/fearless/pipes/shared/contract"
 )
 
 // Server is what the agent needs of the world.
@@ -89,7 +90,7 @@ func (a *agent) play(ctx context.Context) error {
 	if err := a.fits(); err != nil {
 		return err
 	}
-	a.log.say("%s is %s in %s of %s, commit %s", a.instance, a.userData.Role, a.userData.Environment, a.userData.Application, a.image.Commit)
+	a.log.say("%s is %s in %s of %s, commit %s", a.instance, a.userData.Role, a.userData.Environment, a.userData.Application, a.commit())
 	types, err := a.types()
 	if err != nil {
 		return err

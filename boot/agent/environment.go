@@ -89,7 +89,7 @@ func (a *agent) environ(settings map[string]string) []string {
 		"HOST":         a.address,
 		"PUBLIC_HOSTS": strings.Join(a.userData.PublicHosts, ","),
 		"APP_ROOT":     a.path(contract.AppRoot),
-		"COMMIT":       a.image.Commit,
+		"COMMIT":       a.commit(),
 		"APPLICATION":  a.userData.Application,
 		"ENVIRONMENT":  a.userData.Environment,
 		"ROLE":         a.userData.Role,

@@ -11,10 +11,11 @@ import (
 	"slices"
 	"strings"
 
-	"bitbucket.org/fearless/pipes/shared/contract"
-	"bitbucket.org/fearless/pipes/shared/procfile"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"bitbucket.org/fearless/pipes/shared/contract"
+	"bitbucket.org/fearless/pipes/shared/procfile"
 )
 
 // identity is who the server is: what it was started as, and what it was
@@ -88,9 +89,6 @@ func (a *agent) fits() error {
 	if u.Application != a.image.Application {
 		return fmt.Errorf("the image is of the application %s, the server should run %s", a.image.Application, u.Application)
 	}
-	if u.Commit != "" && u.Commit != a.image.Commit {
-		return fmt.Errorf("the image is of commit %s, the server should run %s", a.image.Commit, u.Commit)
-	}
 	f, err := os.Open(a.path(filepath.Join(contract.AppRoot, "Procfile")))
 	if err != nil {
 		return fmt.Errorf("cannot read the Procfile: %w", err)
@@ -112,17 +110,29 @@ func (a *agent) types() ([]string, error) {
 	case len(u.Processes) == 0 && u.Role == contract.RoleAll:
 		return slices.DeleteFunc(known, func(t string) bool { return t == contract.ReleaseProcess }), nil
 	}
-	wanted := u.Processes
-	if len(wanted) == 0 {
-		wanted = []string{u.Role}
+	wanted := []string{u.Role}
+	if len(u.Processes) > 0 {
+		wanted = u.Processes
 	}
-	for _, t := range wanted {
+	for i, t := range wanted {
+		if slices.Contains(wanted[:i], t) {
+			return nil, fmt.Errorf("the role %s names the process type %s twice", u.Role, t)
+		}
 		if !slices.Contains(known, t) {
 			return nil, fmt.Errorf("the role %s runs the process type %s, which the Procfile of commit %s does not have (it has %s)",
-				u.Role, t, a.image.Commit, strings.Join(known, ", "))
+				u.Role, t, a.commit(), strings.Join(known, ", "))
 		}
 	}
 	return wanted, nil
+}
+
+// commit is what the server runs. An image answers for every commit with the
+// same sources, so the user data knows better than the image, if it says it.
+func (a *agent) commit() string {
+	if a.userData.Commit != "" {
+		return a.userData.Commit
+	}
+	return a.image.Commit
 }
 
 // path is a place of the contract on this server's disk.

@@ -34,6 +34,18 @@ type Process interface {
 // Starter starts a command.
 type Starter func(Call) (Process, error)
 
+// lifetime waits for a process while others do something else.
+type lifetime struct {
+	over chan struct{}
+	how  error // as Wait says it, once over is closed
+}
+
+func await(p Process) *lifetime {
+	l := &lifetime{over: make(chan struct{})}
+	go func() { defer close(l.over); l.how = p.Wait() }()
+	return l
+}
+
 // System starts real processes; credential nil means as the user of boot.
 func System(credential *syscall.Credential) Starter {
 	return func(call Call) (Process, error) {
@@ -41,7 +53,7 @@ func System(credential *syscall.Credential) Starter {
 		if err != nil {
 			return nil, err
 		}
-		cmd := exec.Command("/bin/sh", "-c", call.Shell)
+		cmd := exec.Command("/bin/sh", "-c", call.Shell) //nolint:noctx // End ends it, with its whole group
 		cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = call.Dir, call.Environ, write, write
 		cmd.SysProcAttr = attributes(credential)
 		err = cmd.Start()
@@ -64,6 +76,7 @@ type family struct {
 	copied chan struct{}
 }
 
+// Wait says how the leader of the group ended.
 func (f *family) Wait() error {
 	err := f.leader.Wait()
 	var failed *exec.ExitError
@@ -80,6 +93,7 @@ func (f *family) Wait() error {
 	return fmt.Errorf("ended by signal: %s", status.Signal())
 }
 
+// End ends the whole group.
 func (f *family) End(grace time.Duration) {
 	group.End(f.leader.Process.Pid, grace)
 	// What left the group may still hold the pipe; it cannot hold us.

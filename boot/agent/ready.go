@@ -126,22 +126,21 @@ func (r *readyCommand) ask(ctx context.Context) string {
 	if err != nil {
 		return "the ready command cannot be started: " + err.Error()
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- process.Wait() }()
+	life := await(process)
 	select {
-	case err = <-ended:
+	case <-life.over:
 		process.End(time.Second)
 	case <-time.After(commandBound):
 		process.End(time.Second)
-		<-ended
+		<-life.over
 		return fmt.Sprintf("the ready command did not end within %s", commandBound)
 	case <-ctx.Done():
 		process.End(time.Second)
-		<-ended
+		<-life.over
 		return "the server was told to stop"
 	}
-	if err != nil {
-		return strings.TrimSuffix(fmt.Sprintf("the ready command fails: %s: %s", err, lastLine(said.String())), ": ")
+	if life.how != nil {
+		return strings.TrimSuffix(fmt.Sprintf("the ready command fails: %s: %s", life.how, lastLine(said.String())), ": ")
 	}
 	r.since = restarts
 	return ""

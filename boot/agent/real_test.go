@@ -15,6 +15,7 @@ func TestProcesses(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, "web: sh dump.sh web\nclock: sh dump.sh clock\nworker: MODE=fast sh dump.sh worker\n")
 	h.userData.Role, h.userData.Ready = "all", "test -e all-are-up"
+	h.userData.Commit = "4567cdef" // the image was baked for a commit with the same sources
 	h.userData.PublicHosts = []string{"shop.example.com", "www.example.com"}
 	h.userData.Ports = map[string]int{"worker": 9000}
 	h.userData.SettingsPaths = []string{"/shop", "/shop/staging"}
@@ -39,7 +40,7 @@ while :; do sleep 0.02; done
 		env[name] = strings.Split(string(data), "\n")
 	}
 	for _, want := range []string{
-		"HOST=127.0.0.1", "PUBLIC_HOSTS=shop.example.com,www.example.com", "APP_ROOT=" + app, "COMMIT=0123abcd", "APPLICATION=shop",
+		"HOST=127.0.0.1", "PUBLIC_HOSTS=shop.example.com,www.example.com", "APP_ROOT=" + app, "COMMIT=4567cdef", "APPLICATION=shop",
 		"ENVIRONMENT=staging", "ROLE=all", "LOG_LEVEL=debug", "MAIL_HOST=mx", "AWS_REGION=eu-central-1", "AWS_ENDPOINT_URL=http://cloud", "PORT=20000",
 	} {
 		if !slices.Contains(env["web"], want) {

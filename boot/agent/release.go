@@ -77,19 +77,18 @@ func (a *agent) runRelease(ctx context.Context, call Call) error {
 		return fmt.Errorf("the release process cannot be started: %w", err)
 	}
 	a.log.say("release started")
-	ended := make(chan error, 1)
-	go func() { ended <- process.Wait() }()
+	life := await(process)
 	select {
-	case err := <-ended:
+	case <-life.over:
 		process.End(orphanGrace)
 		flush(call.Out)
-		if err != nil {
-			return fmt.Errorf("the release process failed: %w", err)
+		if life.how != nil {
+			return fmt.Errorf("the release process failed: %w", life.how)
 		}
 		return nil
 	case <-ctx.Done():
 		process.End(a.userData.DrainTime())
-		<-ended
+		<-life.over
 		flush(call.Out)
 		return errors.New("the release process was ended because the server was told to stop")
 	}

@@ -7,9 +7,10 @@ import (
 	"sync"
 	"time"
 
-	"bitbucket.org/fearless/pipes/shared/contract"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"bitbucket.org/fearless/pipes/shared/contract"
 )
 
 // Uploads: the log at most every 5 s (a PUT is about $0.000005, so a server

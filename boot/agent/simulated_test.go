@@ -12,9 +12,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"bitbucket.org/fearless/pipes/boot/agent"
 	"bitbucket.org/fearless/pipes/shared/contract"
-	"github.com/google/go-cmp/cmp"
 )
 
 // troupe plays processes in simulated time.
@@ -80,7 +81,7 @@ func simulate(t *testing.T, procfile string, test func(t *testing.T, h *host, p 
 
 // pass lets simulated time pass, and everything due in it happen.
 func pass(d time.Duration) {
-	time.Sleep(d)
+	<-time.After(d)
 	synctest.Wait()
 }
 

@@ -102,19 +102,18 @@ func (s *staff) live(ctx context.Context, m *member) (how string, lived time.Dur
 	m.runs()
 	m.tried()
 	s.log.say("%s started%s", m.state.Type, onPort(m.call.Port))
-	ended := make(chan error, 1)
-	go func() { ended <- process.Wait() }()
+	life := await(process)
 	select {
-	case err = <-ended:
+	case <-life.over:
 		lived = time.Since(started)
 		process.End(orphanGrace)
 		how = "exit code 0"
-		if err != nil {
-			how = err.Error()
+		if life.how != nil {
+			how = life.how.Error()
 		}
 	case <-ctx.Done():
 		process.End(s.drain)
-		<-ended
+		<-life.over
 		how = "told to end"
 	}
 	flush(m.call.Out)

@@ -24,7 +24,7 @@ func TestCannotStart(t *testing.T) {
 		"logs":               {func(_ *testing.T, h *host) { h.userData.Logs = "bucket" }, "expected s3://bucket/prefix", false},
 		"newer contract":     {func(_ *testing.T, h *host) { h.userData.Contract = 2 }, "the user data follows contract 2, this image knows 1: bake a new image", true},
 		"other application":  {func(_ *testing.T, h *host) { h.userData.Application = "blog" }, "the image is of the application shop, the server should run blog", true},
-		"other commit":       {func(_ *testing.T, h *host) { h.userData.Commit = "ffff" }, "the image is of commit 0123abcd, the server should run ffff", true},
+		"process twice":      {func(_ *testing.T, h *host) { h.userData.Processes = []string{"web", "web"} }, "names the process type web twice", true},
 		"unknown role":       {func(_ *testing.T, h *host) { h.userData.Role = "content" }, "the role content runs the process type content, which the Procfile of commit 0123abcd does not have (it has web, worker)", true},
 		"unknown process":    {func(_ *testing.T, h *host) { h.userData.Processes = []string{"web", "clock"} }, "runs the process type clock", true},
 		"forbidden settings": {func(_ *testing.T, h *host) { h.userData.SettingsPaths = []string{"/other"} }, "AccessDeniedException: not authorized to read /other", true},

@@ -34,8 +34,8 @@ func start(t *testing.T, script string) (cmd *exec.Cmd, line string) {
 func TestEnd(t *testing.T) {
 	t.Parallel()
 	cmd, _ := start(t, "echo up; sleep 1000")
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = cmd.Wait() }()
 	begun := time.Now()
 	if !group.End(cmd.Process.Pid, time.Minute) {
 		t.Error("nothing ran")

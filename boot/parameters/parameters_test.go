@@ -6,11 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"bitbucket.org/fearless/pipes/boot/parameters"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/google/go-cmp/cmp"
+
+	"bitbucket.org/fearless/pipes/boot/parameters"
 )
 
 // store answers one page per call.

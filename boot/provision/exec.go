@@ -26,7 +26,7 @@ func Exec(ctx context.Context, call ScriptCall) (int, error) {
 		return -1, err
 	}
 	defer read.Close()
-	cmd := exec.Command(call.Argv[0], call.Argv[1:]...)
+	cmd := exec.Command(call.Argv[0], call.Argv[1:]...) //nolint:noctx // the context ends the whole group, see below
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = call.Dir, call.Environ, write, write
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err = cmd.Start()

@@ -15,9 +15,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"bitbucket.org/fearless/pipes/boot/provision"
 	"bitbucket.org/fearless/pipes/shared/contract"
-	"github.com/google/go-cmp/cmp"
 )
 
 // bucket is the other side of the presigned URLs.
@@ -321,7 +322,7 @@ func TestLogGrows(t *testing.T) {
 		s.Script = func(_ context.Context, call provision.ScriptCall) (int, error) {
 			for _, part := range []string{"one\n", "tw", "o\n", "three"} {
 				_, _ = io.WriteString(call.Out, part)
-				time.Sleep(10250 * time.Millisecond)
+				<-time.After(10250 * time.Millisecond)
 			}
 			return 0, nil
 		}

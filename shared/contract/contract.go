@@ -83,7 +83,7 @@ type UserData struct {
 	HealthPath    string         `json:"health_path,omitempty"`    // of the process type web
 	SettingsPaths []string       `json:"settings_paths,omitempty"` // Parameter Store; a later path wins
 	PublicHosts   []string       `json:"public_hosts,omitempty"`
-	Commit        string         `json:"commit,omitempty"` // checked against the image when given
+	Commit        string         `json:"commit,omitempty"` // what is deployed, where it may not be what the image was baked for
 	Drain         Seconds        `json:"drain,omitempty"`  // 0: DefaultDrain
 	Ready         string         `json:"ready,omitempty"`  // command that succeeds when the server is ready
 	Logs          string         `json:"logs,omitempty"`   // s3://bucket/prefix

@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"bitbucket.org/fearless/pipes/shared/contract"
 	"github.com/google/go-cmp/cmp"
+
+	"bitbucket.org/fearless/pipes/shared/contract"
 )
 
 func TestUserDataRoundTrip(t *testing.T) {

@@ -6,9 +6,10 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/google/go-cmp/cmp"
+
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/procfile"
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestParse(t *testing.T) {
