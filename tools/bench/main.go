@@ -1,0 +1,86 @@
+// Command bench measures the pipes against their targets: time to the first line of the
+// log, a repeated bake, memory, and sizes. Absolute times are this machine's; the ratio to
+// a program that does nothing, taken in the same run, is what can be compared.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"bitbucket.org/fearless/pipes/demo/stage"
+)
+
+// longest bounds the whole benchmark; the first run compiles everything.
+const longest = 20 * time.Minute
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	if len(os.Args) == 4 && os.Args[1] == peakCommand {
+		os.Exit(peak(ctx, os.Args[2], os.Args[3]))
+	}
+	err := bench(ctx, os.Stdout)
+	cancel()
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// row is one measurement.
+type row struct {
+	what   string
+	value  string
+	target string
+	met    bool
+}
+
+func bench(ctx context.Context, out io.Writer) error {
+	root, err := stage.Root(ctx)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "fearless-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	bin := filepath.Join(dir, "bin")
+	fmt.Fprintln(out, "compiling …")
+	if err := stage.Build(ctx, root, bin); err != nil {
+		return err
+	}
+	var rows []row
+	for _, measure := range []func(context.Context, string, string) ([]row, error){sizes, start, bakes} {
+		measured, err := measure(ctx, root, bin)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, measured...)
+	}
+	return table(out, rows)
+}
+
+func table(out io.Writer, rows []row) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "WHAT\tMEASURED\tTARGET\t")
+	for _, r := range rows {
+		verdict := ""
+		if r.target != "" {
+			verdict = "missed"
+			if r.met {
+				verdict = "met"
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.what, r.value, r.target, verdict)
+	}
+	return w.Flush()
+}
