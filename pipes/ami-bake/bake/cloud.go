@@ -54,11 +54,12 @@ func (c *cloud) parameters(ctx context.Context, names []string) (map[string]stri
 	return values, nil
 }
 
-// versions lists the parameters below a path, without their values.
+// versions lists the parameters directly below a path, those that the boot agent
+// hands to the provision script, without their values.
 func (c *cloud) versions(ctx context.Context, path string) ([]Parameter, error) {
 	var list []Parameter
 	pages := ssm.NewGetParametersByPathPaginator(c.ssm, &ssm.GetParametersByPathInput{
-		Path: &path, Recursive: aws.Bool(true), WithDecryption: aws.Bool(false),
+		Path: &path, WithDecryption: aws.Bool(false),
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
