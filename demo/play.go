@@ -40,7 +40,7 @@ func play(ctx context.Context, out io.Writer) error {
 	if err := openCache(cache); err != nil {
 		return err
 	}
-	s, err := stage.Open(stage.Options{Bin: bin, GuestCache: cache})
+	s, err := stage.Open(ctx, stage.Options{Bin: bin, GuestCache: cache})
 	if err != nil {
 		return err
 	}

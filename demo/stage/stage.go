@@ -48,7 +48,7 @@ func Architecture() string {
 }
 
 // Open puts the stage up; Close takes it down with all that runs on it.
-func Open(o Options) (s *Stage, err error) {
+func Open(ctx context.Context, o Options) (s *Stage, err error) {
 	s = &Stage{Bin: o.Bin}
 	defer func() {
 		if err != nil {
@@ -71,7 +71,7 @@ func Open(o Options) (s *Stage, err error) {
 		return s, err
 	}
 	var config net.ListenConfig
-	listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return s, err
 	}

@@ -77,7 +77,7 @@ func raceFlag() []string {
 
 // openCloud puts up a local cloud for the rest of the story.
 func openCloud(ts *testscript.TestScript, _ bool, _ []string) {
-	s, err := stage.Open(stage.Options{})
+	s, err := stage.Open(context.Background(), stage.Options{})
 	ts.Check(err)
 	ts.Defer(func() {
 		if err := s.Close(); err != nil {
@@ -108,7 +108,7 @@ func cloudOf(ts *testscript.TestScript) *localcloud.Cloud {
 // commit commits what is in the folder and puts the hash into COMMIT.
 func commit(ts *testscript.TestScript, _ bool, args []string) {
 	r := stage.Repository{Dir: ts.MkAbs(args[0])}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:usetesting // testscript has no context to give
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if _, err := os.Stat(filepath.Join(r.Dir, ".git")); err != nil {
 		ts.Check(r.Init(ctx))

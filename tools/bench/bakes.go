@@ -29,7 +29,7 @@ const (
 
 // bakes bakes a large application once, and asks for the same image again and again.
 func bakes(ctx context.Context, _, bin string) ([]row, error) {
-	s, err := stage.Open(stage.Options{Bin: bin})
+	s, err := stage.Open(ctx, stage.Options{Bin: bin})
 	if err != nil {
 		return nil, err
 	}

@@ -229,7 +229,7 @@ func (l *lab) guest(ctx context.Context, b machine.Boot) {
 		fmt.Fprintln(b.Console, "kernel: the disk is on fire")
 		return
 	}
-	disk, err := os.MkdirTemp(l.disks, "disk-") //nolint:usetesting // a disk of many in the lab's own folder
+	disk, err := os.MkdirTemp(l.disks, "disk-")
 	if err != nil {
 		fmt.Fprintln(b.Console, err)
 		return
