@@ -52,7 +52,7 @@ func (e *ending) report(result Result, rt *Runtime) {
 
 // fail prints an error and its hints.
 func (e *ending) fail(err error) {
-	e.log.Fail("%v", err)
+	e.log.Fail("%s", Brief(err))
 	for _, hint := range exit.HintsOf(err) {
 		e.log.Plain("  %s", hint)
 	}

@@ -8,6 +8,7 @@ import (
 	"bitbucket.org/fearless/pipes/shared/console"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
+	"bitbucket.org/fearless/pipes/shared/pipe"
 )
 
 const (
@@ -57,7 +58,7 @@ func (b *baker) loop(ctx context.Context) (*Result, error) {
 			if blinks++; ctx.Err() != nil || blinks > mostBlinks || !passing(err) {
 				return nil, exit.Unablef("%w", err)
 			}
-			b.rt.Console.Warn("%v; looking again", err)
+			b.rt.Console.Warn("%s; looking again", pipe.Brief(err))
 			if err := pause(ctx, pace(Follow, 0)); err != nil {
 				return nil, err
 			}
@@ -158,7 +159,7 @@ func (b *baker) provisioningFailed(ctx context.Context, seen Observed) error {
 		}
 	}
 	if err := b.retireAttempt(ctx); err != nil {
-		b.rt.Console.Warn("The build server could not be removed: %v", err)
+		b.rt.Console.Warn("The build server could not be removed: %s", pipe.Brief(err))
 	} else {
 		b.attempt.forget()
 	}
@@ -176,7 +177,7 @@ func (b *baker) giveUp(ctx context.Context, s *Server, why string) error {
 		return exit.Unablef("%s", why)
 	}
 	if text, err := b.consoleOutput(ctx, s.ID); err != nil {
-		b.rt.Console.Warn("The console output of %s cannot be read: %v", s.ID, err)
+		b.rt.Console.Warn("The console output of %s cannot be read: %s", s.ID, pipe.Brief(err))
 	} else if text != "" {
 		b.rt.Console.Output("console", lastLines(text, 40))
 	}
