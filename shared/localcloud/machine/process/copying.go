@@ -96,19 +96,17 @@ func (c *copying) file(from, to string) (sum []byte, err error) {
 		return nil, err
 	}
 	defer func() { _ = source.Close() }()
-	target, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
 	digest := sha256.New()
-	moved := newReplacer(target, c.old, c.new)
-	writers := []io.Writer{moved}
 	digested := newReplacer(digest, c.old, digestPath)
-	if c.digest != nil {
-		writers = append(writers, digested)
-	}
-	_, err = io.Copy(io.MultiWriter(writers...), source)
-	err = errors.Join(err, moved.flush(), digested.flush(), target.Close())
+	err = writing(to, 0o600, func(target *os.File) error {
+		moved := newReplacer(target, c.old, c.new)
+		writers := []io.Writer{moved}
+		if c.digest != nil {
+			writers = append(writers, digested)
+		}
+		_, err := io.Copy(io.MultiWriter(writers...), source)
+		return errors.Join(err, moved.flush(), digested.flush())
+	})
 	return digest.Sum(nil), err
 }
 

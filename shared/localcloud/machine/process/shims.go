@@ -74,7 +74,7 @@ func writeShims(d *disk) error {
 	}
 	paths := strings.NewReplacer("@CONTROL@", quoted(d.control()), "@DISK@", quoted(d.path()))
 	for name, text := range programs {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte(paths.Replace(text)), 0o755); err != nil {
+		if err := writeFile(filepath.Join(bin, name), []byte(paths.Replace(text)), 0o755); err != nil {
 			return err
 		}
 	}

@@ -57,8 +57,8 @@ func (s *spawner) start(c command) (*os.Process, error) {
 	}
 	for try := 0; ; try++ {
 		process, err := s.startOnce(c, attr)
-		// A program that was just copied is "busy" while another child, forked
-		// in that moment, has not yet closed the copy it inherited.
+		// Somebody may be writing the program: a script of the server, or a
+		// test by way of the disk's folder.
 		if !errors.Is(err, syscall.ETXTBSY) || try == busyTries {
 			return process, err
 		}

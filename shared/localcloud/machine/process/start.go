@@ -88,7 +88,7 @@ func writeScript(path string, script []byte, owner *user) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return errors.Join(os.WriteFile(path, script, 0o700), owner.own(path))
+	return errors.Join(writeFile(path, script, 0o700), owner.own(path))
 }
 
 func (m *powered) open() error {
