@@ -119,5 +119,8 @@ func (s *Stage) Environ(variables map[string]string) []string {
 	return environ
 }
 
+// Disk is the folder that is a server's disk.
+func (s *Stage) Disk(instance string) string { return s.driver.Disk(instance) }
+
 // Program is the path of a program.
 func (s *Stage) Program(name string) string { return filepath.Join(s.Bin, name) }

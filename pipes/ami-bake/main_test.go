@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +19,8 @@ import (
 	"bitbucket.org/fearless/pipes/demo/stage"
 	"bitbucket.org/fearless/pipes/pipes/ami-bake/bake"
 	"bitbucket.org/fearless/pipes/shared/localcloud"
+	"bitbucket.org/fearless/pipes/shared/localcloud/ec2"
+	"bitbucket.org/fearless/pipes/shared/localcloud/journal"
 	"bitbucket.org/fearless/pipes/shared/pipe"
 )
 
@@ -39,14 +42,7 @@ func TestMain(m *testing.M) {
 // outputs out. Servers are real processes.
 func TestStories(t *testing.T) {
 	t.Parallel()
-	root, err := stage.Root(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	bin := t.TempDir()
-	if err := stage.Build(t.Context(), root, bin, raceFlag()...); err != nil {
-		t.Fatal(err)
-	}
+	bin := build(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -57,9 +53,23 @@ func TestStories(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"cloud": openCloud, "commit": commit, "images": images, "nothing-left": nothingLeft, "wait-server": waitServer,
+			"cloud": openCloud, "commit": commit, "images": images, "nothing-left": nothingLeft, "wait-server": waitServer, "open-gate": openGate,
 		},
 	})
+}
+
+// build makes the programs of the stage and returns their folder.
+func build(t *testing.T) string {
+	t.Helper()
+	root, err := stage.Root(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := stage.Build(t.Context(), root, bin, raceFlag()...); err != nil {
+		t.Fatal(err)
+	}
+	return bin
 }
 
 // raceFlag makes the programs under test like the test itself, so that what the one
@@ -97,13 +107,15 @@ func openCloud(ts *testscript.TestScript, _ bool, _ []string) {
 // testscript runs stories at the same time.
 var stages sync.Map
 
-func cloudOf(ts *testscript.TestScript) *localcloud.Cloud {
+func stageOf(ts *testscript.TestScript) *stage.Stage {
 	s, ok := stages.Load(ts)
 	if !ok {
 		ts.Fatalf("this story has no cloud yet")
 	}
-	return s.(*stage.Stage).Cloud
+	return s.(*stage.Stage)
 }
+
+func cloudOf(ts *testscript.TestScript) *localcloud.Cloud { return stageOf(ts).Cloud }
 
 // commit commits what is in the folder and puts the hash into COMMIT.
 func commit(ts *testscript.TestScript, _ bool, args []string) {
@@ -140,20 +152,35 @@ func nothingLeft(ts *testscript.TestScript, _ bool, _ []string) {
 
 // waitServer waits until a build server is in a state.
 func waitServer(ts *testscript.TestScript, _ bool, args []string) {
+	until(ts, "a server is "+args[0], func() bool {
+		return slices.ContainsFunc(cloudOf(ts).Instances(), func(i ec2.Instance) bool { return i.State == args[0] })
+	})
+}
+
+// openGate puts a file named gate into the application's folder on each running server,
+// after somebody has looked at the servers twice more.
+func openGate(ts *testscript.TestScript, _ bool, _ []string) {
+	s := stageOf(ts)
+	looks := journal.Of("ec2:DescribeInstances")
+	before := s.Cloud.Journal().Count(looks)
+	until(ts, "somebody looks at the servers", func() bool { return s.Cloud.Journal().Count(looks) >= before+2 })
+	for _, i := range s.Cloud.Instances() {
+		if i.State == "running" {
+			ts.Check(os.WriteFile(filepath.Join(s.Disk(i.ID), "opt", "app", "gate"), nil, 0o644))
+		}
+	}
+}
+
+// until waits for something that takes seconds.
+func until(ts *testscript.TestScript, what string, happened func() bool) {
 	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		instances := cloudOf(ts).Instances()
-		for _, i := range instances {
-			if i.State == args[0] {
-				return
-			}
-		}
+	for !happened() {
 		select {
 		case <-limit.C:
-			ts.Fatalf("no server is %s: %+v", args[0], instances)
+			ts.Fatalf("waited in vain until %s", what)
 		case <-tick.C:
 		}
 	}
@@ -162,15 +189,7 @@ func waitServer(ts *testscript.TestScript, _ bool, args []string) {
 // TestProgramStarts makes sure that main itself, not only what it calls, works.
 func TestProgramStarts(t *testing.T) {
 	t.Parallel()
-	root, err := stage.Root(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	bin := t.TempDir()
-	if err := stage.Build(t.Context(), root, bin, raceFlag()...); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "ami-bake"))
+	cmd := exec.CommandContext(t.Context(), filepath.Join(build(t), "ami-bake"))
 	cmd.Env = []string{"ACTION=cook"}
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "ACTION") {

@@ -147,7 +147,7 @@ func makeSample(t *testing.T) sampleRepo {
 	write("clone/deploy/provision.sh", "#!/bin/sh\nexit 0\n")
 	write("clone/main.go", "package main\n")
 	write("bin/boot-linux-amd64", "the boot agent")
-	git("init", "-q")
+	git("init", "-q", "--template=") // no sample hooks: the clone is copied a thousand times
 	git("add", "-A")
 	git("commit", "-q", "-m", "First")
 	repo := sampleRepo{dir: clone, first: git("rev-parse", "HEAD"), executable: filepath.Join(dir, "bin", "ami-bake")}

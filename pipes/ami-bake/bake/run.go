@@ -5,11 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"strings"
 	"time"
 
 	"bitbucket.org/fearless/pipes/shared/account"
-	"bitbucket.org/fearless/pipes/shared/console"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
 	"bitbucket.org/fearless/pipes/shared/pipe"
@@ -17,12 +15,6 @@ import (
 
 // Name is the name of the pipe.
 const Name = "ami-bake"
-
-// Parameters of Parameter Store in which account.yml keeps the bake network.
-const (
-	subnetParameter = "/fearless/bake/subnet"
-	groupParameter  = "/fearless/bake/security-group"
-)
 
 // Run does what the settings ask for.
 func Run(ctx context.Context, rt *pipe.Runtime, s Settings) (pipe.Result, error) {
@@ -104,64 +96,6 @@ func runID(s *Settings) string {
 	return "run-" + id
 }
 
-// resolve asks AWS for the rest of the inputs: base image, network, parameter versions.
-func (b *baker) resolve(ctx context.Context) error {
-	from, err := parseBase(b.s.BaseImage, b.s.Architecture)
-	if err != nil {
-		return exit.Invalidf("BASE_IMAGE: %w", err)
-	}
-	b.base, b.subnet, b.group = from.id, b.s.Subnet, b.s.SecurityGroup
-	var names []string
-	if from.parameter != "" {
-		names = append(names, from.parameter)
-	}
-	if b.subnet == "" {
-		names = append(names, subnetParameter, groupParameter)
-	}
-	if len(names) > 0 {
-		values, err := b.aws.parameters(ctx, names)
-		if err != nil {
-			return exit.Unablef("%w", err)
-		}
-		if err := b.fill(values, from.parameter); err != nil {
-			return err
-		}
-	}
-	var parameters []Parameter
-	if b.s.Parameters != "" {
-		if parameters, err = b.aws.versions(ctx, b.s.Parameters); err != nil {
-			return exit.Unablef("%w", err)
-		}
-		if len(parameters) == 0 {
-			return exit.Invalidf("BAKE_PARAMETERS: there are no parameters below %s", b.s.Parameters).
-				Hint("create them in Parameter Store, or leave BAKE_PARAMETERS out")
-		}
-	}
-	b.inputs = b.material.inputs(b.s, b.base, parameters).Digest()
-	b.rt.Console.Info("Base image %s (%s, %s), inputs %s", b.base, b.s.BaseImage, b.s.Architecture, b.inputs[:keyDigits])
-	return nil
-}
-
-// fill takes what was read from Parameter Store and says what is missing there.
-func (b *baker) fill(values map[string]string, baseParameter string) error {
-	if baseParameter != "" {
-		if b.base = values[baseParameter]; !amiID.MatchString(b.base) {
-			return exit.Invalidf("BASE_IMAGE: the parameter %s holds no image id in %s", baseParameter, b.session.Region).
-				Hint("check the name and the region, or give the id of an image")
-		}
-	}
-	if b.subnet == "" {
-		b.subnet, b.group = values[subnetParameter], values[groupParameter]
-	}
-	if b.subnet == "" || b.group == "" {
-		return exit.Invalidf("there is no network to bake in: the parameters %s and %s are missing", subnetParameter, groupParameter).Hint(
-			"create the stack of account.yml once per account and region",
-			"or give SUBNET_ID and SECURITY_GROUP_ID of a network you have",
-		)
-	}
-	return nil
-}
-
 // known answers from the index: an image of these inputs that is there and not too
 // old. One read, one look at the image, one record for this commit.
 func (b *baker) known(ctx context.Context) (*Result, error) {
@@ -210,74 +144,4 @@ func (b *baker) images(ctx context.Context) ([]image.Image, error) {
 
 func (b *baker) wanted() Wanted {
 	return Wanted{Name: b.name, Inputs: b.inputs, MaxAge: b.s.BaseMaxAge.Std(), Now: time.Now(), Run: b.run}
-}
-
-// conclude ends a bake whose image is there: checks it, removes what the bake needed
-// (whoever made it), and only then lets the index answer for the inputs.
-func (b *baker) conclude(ctx context.Context, img image.Image) (*Result, error) {
-	if err := b.verify(img); err != nil {
-		return nil, err
-	}
-	key := strings.TrimPrefix(img.Name, b.s.Application+"-")
-	if err := b.retire(ctx, key); err != nil {
-		return nil, exit.Unablef("image %s is there, but what the bake needed cannot be removed: %w", img.ID, err).
-			Hint("run the pipe again, or with ACTION: sweep")
-	}
-	b.attempt.forget()
-	record := b.record(img)
-	if err := b.index.WriteInputs(ctx, record); err != nil {
-		return nil, exit.Unablef("%w", err)
-	}
-	return b.answer(ctx, img, img.Tags[image.TagRun] == b.run)
-}
-
-// verify holds an image against what was asked for before anything is built on it.
-func (b *baker) verify(img image.Image) error {
-	switch {
-	case img.Owner != b.session.Account:
-		return exit.Unablef("image %s belongs to account %s, not to %s", img.ID, img.Owner, b.session.Account)
-	case img.Architecture != b.s.Architecture:
-		return exit.Unablef("image %s is for %s, not for %s", img.ID, img.Architecture, b.s.Architecture)
-	case img.RootSnapshot == "":
-		return exit.Unablef("image %s has no snapshot of its root disk %s", img.ID, img.RootDevice)
-	}
-	return nil
-}
-
-// answer makes the image answer for this run's commit.
-func (b *baker) answer(ctx context.Context, img image.Image, baked bool) (*Result, error) {
-	record := b.record(img)
-	if err := b.index.WriteCommit(ctx, record); err != nil {
-		return nil, exit.Unablef("%w", err)
-	}
-	result := &Result{Record: record, Baked: baked, Seconds: time.Since(b.rt.Started).Seconds()}
-	verb := "Image %s (%s) answers for commit %s"
-	if baked {
-		verb = "Image %s (%s) is baked for commit %s"
-	}
-	b.rt.Console.Success(verb, img.ID, img.Name, b.material.Commit.Short())
-	if !baked {
-		from := "this commit"
-		if record.BakedFrom != record.Commit {
-			from = fmt.Sprintf("commit %.12s, whose inputs are the same", record.BakedFrom)
-		}
-		b.rt.Console.Info("It was baked from %s, %s ago", from, console.Duration(time.Since(img.Created)))
-	}
-	return result, nil
-}
-
-func (b *baker) record(img image.Image) image.Record {
-	return image.Record{
-		Application: b.s.Application, Commit: b.material.Commit.Hash, BakedFrom: img.Tags[image.TagCommit],
-		Image: img.ID, Name: img.Name, Owner: img.Owner, RootSnapshot: img.RootSnapshot,
-		Inputs: b.inputs, BaseImage: b.base, Architecture: img.Architecture,
-		Contract: contractOf(img), Processes: b.material.Processes, Created: img.Created,
-		Pipeline: b.s.PipelineURL(),
-	}
-}
-
-func contractOf(img image.Image) int {
-	var version int
-	_, _ = fmt.Sscanf(img.Tags[image.TagContract], "%d", &version)
-	return version
 }
