@@ -53,7 +53,7 @@ func TestStories(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"cloud": openCloud, "commit": commit, "images": images, "nothing-left": nothingLeft, "wait-server": waitServer, "open-gate": openGate,
+			"cloud": openCloud, "commit": commit, "images": images, "servers": servers, "nothing-left": nothingLeft, "wait-server": waitServer, "open-gate": openGate,
 		},
 	})
 }
@@ -140,6 +140,15 @@ func images(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if len(found) != want {
 		ts.Fatalf("%d images, want %d: %v", len(found), want, found)
+	}
+}
+
+// servers counts the build servers that were ever launched in this story.
+func servers(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if found := cloudOf(ts).Instances(); len(found) != want {
+		ts.Fatalf("%d build servers, want %d: %+v", len(found), want, found)
 	}
 }
 
