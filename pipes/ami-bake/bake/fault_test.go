@@ -2,7 +2,6 @@ package bake_test
 
 import (
 	"fmt"
-	"os"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -45,7 +44,7 @@ func TestEveryCallCanFail(t *testing.T) {
 			}
 		}
 	})
-	fmt.Fprintf(os.Stderr, "ami-bake, simulated time: %d faults at each of %d AWS calls of a bake, %d runs\n", len(faults), calls, runs.Load())
+	said = append(said, fmt.Sprintf("ami-bake, simulated time: %d faults at each of %d AWS calls of a bake, %d runs", len(faults), calls, runs.Load()))
 }
 
 // undisturbed counts the calls of a bake in which nothing goes wrong.

@@ -159,10 +159,16 @@ func makeSample(t *testing.T) sampleRepo {
 	return repo
 }
 
-var removeLater []string
+var (
+	removeLater []string
+	said        []string // figures to be seen without -v
+)
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	for _, line := range said {
+		fmt.Println(line)
+	}
 	for _, dir := range removeLater {
 		_ = os.RemoveAll(dir)
 	}
