@@ -89,6 +89,18 @@ type UserData struct {
 	Logs          string         `json:"logs,omitempty"`   // s3://bucket/prefix
 	Region        string         `json:"region"`
 	Release       bool           `json:"release,omitempty"` // run the release process once and power off
+
+	// Signal: CloudFormation waits for a signal to Resource of Stack from this
+	// server. Servers with Release or Singleton vote while they themselves are
+	// younger than ReadyTimeout, because their group is not replaced (or there
+	// is none); all others only while their own group is.
+	Signal       bool    `json:"signal,omitempty"`
+	ReadyTimeout Seconds `json:"ready_timeout,omitempty"` // how long CloudFormation waits; 0: DefaultReadyTimeout
+	// Singleton: nothing starts before every other instance with the tags
+	// aws:cloudformation:stack-name = Stack and aws:cloudformation:logical-id =
+	// Resource is stopped or terminated.
+	Singleton bool   `json:"singleton,omitempty"`
+	Hook      string `json:"hook,omitempty"` // the group's lifecycle hook for terminating servers; empty: none
 }
 
 // Seconds is a duration in whole seconds, the way it stands in JSON.
@@ -114,4 +126,16 @@ func (u UserData) DrainTime() time.Duration {
 		return MaxDrain.Std()
 	}
 	return u.Drain.Std()
+}
+
+// DefaultReadyTimeout is CloudFormation's own patience where a template names
+// none.
+const DefaultReadyTimeout Seconds = 300
+
+// ReadyTime is the ready timeout to use: the default where none is set.
+func (u UserData) ReadyTime() time.Duration {
+	if u.ReadyTimeout <= 0 {
+		return DefaultReadyTimeout.Std()
+	}
+	return u.ReadyTimeout.Std()
 }

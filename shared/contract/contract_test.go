@@ -18,6 +18,7 @@ func TestUserDataRoundTrip(t *testing.T) {
 		Ports: map[string]int{"web": 8080}, HealthPath: "/health", SettingsPaths: []string{"/shop/common"},
 		PublicHosts: []string{"shop.example.com"}, Commit: "abc", Drain: 25, Ready: "./ready",
 		Logs: "s3://b/p", Region: "eu-central-1", Release: true,
+		Signal: true, ReadyTimeout: 900, Singleton: true, Hook: "drain",
 	}
 	data, err := want.Marshal()
 	if err != nil {
@@ -40,13 +41,15 @@ func TestUserDataKeys(t *testing.T) {
 		Application: "a", Environment: "e", Role: "r", Processes: []string{"p"}, Stack: "s", Resource: "l",
 		TargetGroups: []string{"t"}, Ports: map[string]int{"w": 1}, HealthPath: "/", SettingsPaths: []string{"/"},
 		PublicHosts: []string{"h"}, Commit: "c", Drain: 1, Ready: "x", Logs: "s3://b", Region: "g", Release: true,
+		Signal: true, ReadyTimeout: 2, Singleton: true, Hook: "k",
 	}.Marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `{"contract":1,"application":"a","environment":"e","role":"r","processes":["p"],"stack":"s","resource":"l",` +
 		`"target_groups":["t"],"ports":{"w":1},"health_path":"/","settings_paths":["/"],"public_hosts":["h"],` +
-		`"commit":"c","drain":1,"ready":"x","logs":"s3://b","region":"g","release":true}`
+		`"commit":"c","drain":1,"ready":"x","logs":"s3://b","region":"g","release":true,` +
+		`"signal":true,"ready_timeout":2,"singleton":true,"hook":"k"}`
 	if diff := cmp.Diff(want, string(data)); diff != "" {
 		t.Error(diff)
 	}
@@ -131,6 +134,15 @@ func TestDrainTime(t *testing.T) {
 	for in, want := range map[contract.Seconds]time.Duration{0: 30 * time.Second, -1: 30 * time.Second, 5: 5 * time.Second, 900: 4 * time.Minute} {
 		if got := (contract.UserData{Drain: in}).DrainTime(); got != want {
 			t.Errorf("drain %d: got %v, want %v", in, got, want)
+		}
+	}
+}
+
+func TestReadyTime(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[contract.Seconds]time.Duration{0: 5 * time.Minute, -1: 5 * time.Minute, 900: 15 * time.Minute} {
+		if got := (contract.UserData{ReadyTimeout: in}).ReadyTime(); got != want {
+			t.Errorf("ready timeout %d: got %v, want %v", in, got, want)
 		}
 	}
 }
