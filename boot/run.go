@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"bitbucket.org/fearless/pipes/boot/agent"
+	"bitbucket.org/fearless/pipes/boot/fleet"
 	"bitbucket.org/fearless/pipes/shared/contract"
 	"bitbucket.org/fearless/pipes/shared/exit"
 )
@@ -20,7 +21,10 @@ func (w world) run(ctx context.Context) exit.Code {
 		Root: w.root, Environ: w.environ, Out: w.out, Metadata: metadata,
 		Cloud: func(region string) agent.Cloud {
 			config := clients.Config(region, metadata)
-			return agent.Cloud{Parameters: clients.Parameters(config), Objects: clients.Objects(config)}
+			return agent.Cloud{
+				Parameters: clients.Parameters(config), Objects: clients.Objects(config), Stacks: clients.Stacks(config),
+				Groups: clients.Groups(config), Balancer: clients.Balancer(config), Instances: fleet.Open(config, clients.Endpoint("EC2")),
+			}
 		},
 		Start:    agent.System(nil),
 		HTTP:     transport(false), // health checks go to the server itself

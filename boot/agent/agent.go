@@ -44,6 +44,10 @@ type Metadata interface {
 type Cloud struct {
 	Parameters parameters.API
 	Objects    Objects
+	Stacks     Stacks
+	Groups     Groups
+	Balancer   Balancer
+	Instances  Instances
 }
 
 // Objects is the part of S3 that is used.
@@ -58,6 +62,7 @@ type agent struct {
 	cloud   Cloud
 	log     *journal
 	reports *reports
+	ballot  *ballot
 }
 
 // Run plays the server's role until the context ends. An error means that it
@@ -73,13 +78,17 @@ func Run(ctx context.Context, s Server) error {
 	a.reports.role, a.reports.instance = a.userData.Role, a.instance
 	finish := a.reports.start(ctx)
 	defer finish()
-	err := a.play(ctx)
+	var err error
+	if a.ballot, err = newBallot(a); err == nil {
+		err = a.play(ctx)
+	}
 	if ctx.Err() != nil {
 		return nil // told to stop; there is nothing to start again
 	}
 	if err != nil {
 		a.log.say("cannot start: %s", err)
 		a.reports.set(false, err.Error(), nil)
+		a.ballot.refuse(ctx, err)
 	}
 	return err
 }
@@ -101,36 +110,59 @@ func (a *agent) play(ctx context.Context) error {
 	}
 	settings, err := a.settings(ctx)
 	if err != nil {
-		return err
+		return passing{err}
 	}
 	calls := a.calls(types, settings, base)
 	if a.userData.Release {
 		return a.serveRelease(ctx, calls)
 	}
+	return a.stay(ctx, types, calls)
+}
+
+// stay is the life of a server that works until it is told to stop, or until
+// its group lets it go.
+func (a *agent) stay(ctx context.Context, types []string, calls map[string]Call) error {
+	shift, end := a.begin(ctx)
+	defer end()
+	if a.userData.Singleton {
+		if err := a.alone(shift.duty); err != nil {
+			a.reports.set(false, "the server was told to stop", nil)
+			return a.depart(ctx, shift)
+		}
+	}
 	if slices.Contains(types, contract.ReleaseProcess) {
-		if err := a.releaseOnce(ctx, calls[contract.ReleaseProcess]); err != nil {
-			a.idle(ctx, err)
-			return nil
+		if err := a.releaseOnce(shift.work, calls[contract.ReleaseProcess]); err != nil {
+			a.idle(shift.duty, err)
+			return a.depart(ctx, shift)
 		}
 		delete(calls, contract.ReleaseProcess)
 	}
-	return a.serve(ctx, types, calls)
+	a.serve(shift, types, calls)
+	return a.depart(ctx, shift)
 }
 
 // serve keeps the processes running and watches whether the server is ready.
-func (a *agent) serve(ctx context.Context, types []string, calls map[string]Call) error {
+func (a *agent) serve(shift *shift, types []string, calls map[string]Call) {
 	staff := newStaff(a.Start, a.log, a.userData.DrainTime())
 	for _, t := range types {
 		if call, ok := calls[t]; ok {
 			staff.hire(t, call)
 		}
 	}
-	watch := &watch{staff: staff, reports: a.reports, conditions: a.conditions(staff, calls)}
+	watch := &watch{staff: staff, reports: a.reports, ballot: a.ballot, conditions: a.conditions(staff, calls)}
 	watched := make(chan struct{})
-	go func() { defer close(watched); watch.run(ctx) }()
-	staff.work(ctx)
+	go func() { defer close(watched); watch.run(shift.duty) }()
+	staff.work(shift.work)
 	<-watched
 	a.reports.set(false, "the server was told to stop", staff.states())
 	a.log.say("everything has ended")
+}
+
+// depart ends a shift when nothing runs any more.
+func (a *agent) depart(ctx context.Context, shift *shift) error {
+	<-shift.watched
+	if !shift.dismissed.IsZero() {
+		a.farewell(ctx, shift.dismissed)
+	}
 	return nil
 }

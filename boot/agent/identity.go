@@ -86,6 +86,9 @@ func (a *agent) fits() error {
 	if err != nil {
 		return fmt.Errorf("this is no image made by ami-bake: %w", err)
 	}
+	if (u.Signal || u.Singleton || u.Hook != "") && (u.Stack == "" || u.Resource == "") {
+		return errors.New("user data: signal, singleton and hook need stack and resource: deploy the environment again")
+	}
 	if u.Application != a.image.Application {
 		return fmt.Errorf("the image is of the application %s, the server should run %s", a.image.Application, u.Application)
 	}

@@ -29,17 +29,23 @@ type condition func(context.Context) string
 type watch struct {
 	staff      *staff
 	reports    *reports
+	ballot     *ballot
 	conditions []condition
 }
 
 func (w *watch) run(ctx context.Context) {
 	w.staff.tried.Wait() // else the first report is that nothing runs yet
 	for {
-		reason := w.ask(ctx)
+		hopeless := w.staff.hopeless()
+		reason := hopeless
+		if reason == "" {
+			reason = w.ask(ctx)
+		}
 		if ctx.Err() != nil {
 			return
 		}
 		w.reports.set(reason == "", reason, w.staff.states())
+		w.ballot.turn(ctx, reason == "", hopeless)
 		pause := pollLater
 		if reason != "" {
 			pause = pollSoon
@@ -62,15 +68,24 @@ func (w *watch) ask(ctx context.Context) string {
 	return ""
 }
 
-// conditions are those of a server without a load balancer: the processes run,
-// the health path answers, and then the ready command, or age in its place.
+// conditions are: the processes run, the health path answers, the load balancer
+// agrees, and then the ready command. Without one, age takes its place for all
+// processes that no load balancer vouches for.
 func (a *agent) conditions(staff *staff, calls map[string]Call) []condition {
 	list := []condition{staff.running}
-	if web, ok := calls["web"]; ok && a.userData.HealthPath != "" {
+	web, ok := calls["web"]
+	if ok && a.userData.HealthPath != "" {
 		list = append(list, newHealth(a.HTTP, a.address, web.Port, a.userData.HealthPath).ask)
 	}
+	vouched := ""
+	if len(a.userData.TargetGroups) > 0 {
+		vouched = "web"
+		list = append(list, (&balancer{
+			api: a.cloud.Balancer, instance: a.instance, groups: a.userData.TargetGroups, path: a.userData.HealthPath, port: web.Port,
+		}).ask)
+	}
 	if a.userData.Ready == "" {
-		return append(list, staff.aged)
+		return append(list, staff.aged(vouched))
 	}
 	command := staff.members[0].call
 	command.Shell = a.userData.Ready
@@ -87,11 +102,26 @@ func (s *staff) running(context.Context) string {
 	return ""
 }
 
-// aged holds when every process has been running for aliveFor.
-func (s *staff) aged(context.Context) string {
+// aged holds when every process but one has been running for aliveFor.
+func (s *staff) aged(except string) condition {
+	return func(context.Context) string {
+		for _, m := range s.members {
+			if state, started := m.now(); state.Type != except && time.Since(started) < aliveFor {
+				return fmt.Sprintf("%s has been running for less than %s", state.Type, aliveFor)
+			}
+		}
+		return ""
+	}
+}
+
+// hopeless names the process that ends again and again, "" while there is none.
+func (s *staff) hopeless() string {
 	for _, m := range s.members {
-		if state, started := m.now(); time.Since(started) < aliveFor {
-			return fmt.Sprintf("%s has been running for less than %s", state.Type, aliveFor)
+		m.mu.Lock()
+		state, short, started := m.state, m.short, m.started
+		m.mu.Unlock()
+		if short >= hopelessAfter && (!state.Running || time.Since(started) < steady) {
+			return fmt.Sprintf("%s ends again and again: %s", state.Type, state.Exit)
 		}
 	}
 	return ""

@@ -2,11 +2,8 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"bitbucket.org/fearless/pipes/shared/contract"
@@ -29,17 +26,22 @@ type releaseMark struct {
 
 // serveRelease runs the release process and switches the server off.
 func (a *agent) serveRelease(ctx context.Context, calls map[string]Call) error {
-	if call, ok := calls[contract.ReleaseProcess]; !ok {
+	var problem error
+	if call, ok := calls[contract.ReleaseProcess]; ok {
+		problem = a.releaseOnce(ctx, call)
+	} else {
 		a.log.say("the Procfile has no release process, nothing to do")
-		a.reports.set(true, "", nil)
-	} else if err := a.releaseOnce(ctx, call); err != nil {
-		a.reports.set(false, err.Error(), nil)
+	}
+	off := time.After(lingering)
+	if problem != nil {
+		a.reports.set(false, problem.Error(), nil)
 	} else {
 		a.reports.set(true, "", nil)
 	}
+	a.ballot.insist(ctx, problem == nil, lingering)
 	select {
 	case <-ctx.Done():
-	case <-time.After(lingering):
+	case <-off:
 		a.PowerOff()
 	}
 	return nil
@@ -48,9 +50,9 @@ func (a *agent) serveRelease(ctx context.Context, calls map[string]Call) error {
 // releaseOnce runs the release process unless this server did so before.
 func (a *agent) releaseOnce(ctx context.Context, call Call) error {
 	file := a.path(releaseFile)
-	mark, err := readMark(file)
+	mark, err := readMark[releaseMark](file)
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot tell whether the release process has run: %w", err)
 	}
 	if mark.Instance == a.instance {
 		a.log.say("the release process has run on this server, it is not run again")
@@ -99,6 +101,7 @@ func (a *agent) runRelease(ctx context.Context, call Call) error {
 func (a *agent) idle(ctx context.Context, reason error) {
 	a.log.say("no other process is started")
 	a.reports.set(false, reason.Error(), nil)
+	a.ballot.insist(ctx, false, contract.MaxDrain.Std())
 	<-ctx.Done()
 }
 
@@ -112,34 +115,8 @@ func (m releaseMark) outcome() error {
 	return nil
 }
 
-func readMark(file string) (releaseMark, error) {
-	var mark releaseMark
-	data, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return mark, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &mark)
-	}
-	if err != nil {
-		return mark, fmt.Errorf("cannot tell whether the release process has run: %w", err)
-	}
-	return mark, nil
-}
-
-// write replaces the file at once: half a mark is worse than none.
 func (m releaseMark) write(file string) error {
-	data, err := json.Marshal(m)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(file), 0o755)
-	}
-	if err == nil {
-		err = os.WriteFile(file+".new", data, 0o644)
-	}
-	if err == nil {
-		err = os.Rename(file+".new", file)
-	}
-	if err != nil {
+	if err := writeMark(file, m); err != nil {
 		return fmt.Errorf("cannot note the state of the release process: %w", err)
 	}
 	return nil

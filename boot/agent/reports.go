@@ -18,7 +18,7 @@ import (
 const (
 	reportEvery = 5 * time.Second
 	reportBound = 30 * time.Second
-	lastBound   = 20 * time.Second // the last upload, when the server stops
+	lastBound   = 20 * time.Second // an upload that others wait for
 )
 
 // reports say in the bucket how the server is.
@@ -33,7 +33,7 @@ type reports struct {
 	state   contract.State
 	version int
 
-	// Of the uploading goroutine.
+	sending            sync.Mutex // held by whoever uploads; guards what follows
 	sentLog, sentState int
 	problem            string
 }
@@ -95,15 +95,25 @@ func (r *reports) start(ctx context.Context) (finish func()) {
 	return func() {
 		stop()
 		<-ended
-		last, cancel := context.WithTimeout(ctx, lastBound)
-		defer cancel()
-		r.upload(last)
+		r.flush(ctx)
 	}
+}
+
+// flush uploads now what changed, and returns when it is there or cannot be.
+func (r *reports) flush(ctx context.Context) {
+	if r.place == nil {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, lastBound)
+	defer cancel()
+	r.upload(bounded)
 }
 
 // upload sends what changed: first the log, so that whoever reads the reason
 // finds the lines that led to it.
 func (r *reports) upload(ctx context.Context) {
+	r.sending.Lock()
+	defer r.sending.Unlock()
 	text, version := r.log.recent()
 	if version != r.sentLog && r.put(ctx, r.place.Log(r.role, r.instance), "text/plain; charset=utf-8", text) {
 		r.sentLog = version

@@ -17,6 +17,10 @@ const (
 	steady   = time.Minute
 )
 
+// hopelessAfter is how many lives in a row, each shorter than steady, show that
+// the next will be no longer: after six the pauses have added up to 31 s.
+const hopelessAfter = 6
+
 // orphanGrace is what the children of a process that ended by itself get to
 // end as well before it is started again, so that its port is free.
 const orphanGrace = 10 * time.Second
@@ -37,6 +41,7 @@ type member struct {
 	mu      sync.Mutex
 	state   contract.ProcessState
 	started time.Time
+	short   int // lives in a row that were shorter than steady
 }
 
 func newStaff(start Starter, log *journal, drain time.Duration) *staff {
@@ -77,7 +82,7 @@ func (s *staff) keep(ctx context.Context, m *member) {
 		if ctx.Err() != nil {
 			return
 		}
-		if lived >= steady {
+		if m.lived(lived) {
 			pause = minPause
 		}
 		s.log.say("%s ended after %s (%s), starts again in %s", m.state.Type, lived.Round(time.Second), how, pause)
@@ -137,6 +142,17 @@ func (m *member) ended(how string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state.Running, m.state.Exit = false, how
+}
+
+// lived counts short lives, and reports whether this one was long enough.
+func (m *member) lived(d time.Duration) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.short++
+	if d >= steady {
+		m.short = 0
+	}
+	return d >= steady
 }
 
 func (m *member) restarts() {

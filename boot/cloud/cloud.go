@@ -12,6 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
@@ -78,6 +81,31 @@ func (w World) Objects(config aws.Config) *s3.Client {
 		o.UsePathStyle = o.BaseEndpoint != nil
 	})
 }
+
+// Stacks is the client of CloudFormation.
+func (w World) Stacks(config aws.Config) *cloudformation.Client {
+	return cloudformation.NewFromConfig(config, func(o *cloudformation.Options) {
+		o.BaseEndpoint = w.endpoint("CLOUDFORMATION", o.BaseEndpoint)
+	})
+}
+
+// Groups is the client of Auto Scaling.
+func (w World) Groups(config aws.Config) *autoscaling.Client {
+	return autoscaling.NewFromConfig(config, func(o *autoscaling.Options) {
+		o.BaseEndpoint = w.endpoint("AUTO_SCALING", o.BaseEndpoint)
+	})
+}
+
+// Balancer is the client of the load balancers.
+func (w World) Balancer(config aws.Config) *elb.Client {
+	return elb.NewFromConfig(config, func(o *elb.Options) {
+		o.BaseEndpoint = w.endpoint("ELASTIC_LOAD_BALANCING_V2", o.BaseEndpoint)
+	})
+}
+
+// Endpoint is the other endpoint of a service, by the name that it has in the
+// standard variables; nil where Amazon's own is to be used.
+func (w World) Endpoint(service string) *string { return w.endpoint(service, nil) }
 
 func (w World) endpoint(service string, otherwise *string) *string {
 	for _, name := range []string{"AWS_ENDPOINT_URL_" + service, "AWS_ENDPOINT_URL"} {
