@@ -102,7 +102,9 @@ func (b *ballot) pressing(ctx context.Context) bool {
 		return false
 	}
 	patience := b.agent.userData.ReadyTime()
-	if time.Now().Before(b.until.Add(-min(voteEarly, patience/4))) {
+	early := min(voteEarly, patience/4)
+	// A server that started when the time was nearly over proves nothing.
+	if b.until.Sub(b.mark.First) < 2*early || time.Now().Before(b.until.Add(-early)) {
 		return false
 	}
 	if !b.late {

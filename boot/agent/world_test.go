@@ -27,6 +27,7 @@ type host struct {
 	userData contract.UserData
 	raw      string                 // user data instead of userData
 	settings map[string][][2]string // path: name and value; a name with ! is a secret
+	account                         // the rest of AWS
 
 	mu       sync.Mutex
 	objects  map[string]string
@@ -52,7 +53,10 @@ func newHost(t *testing.T, procfile string) *host {
 		Metadata: metadata, Start: agent.System(nil), HTTP: http.DefaultTransport,
 		Cloud: func(region string) agent.Cloud {
 			config := clients.Config(region, metadata)
-			return agent.Cloud{Parameters: clients.Parameters(config), Objects: clients.Objects(config)}
+			return agent.Cloud{
+				Parameters: clients.Parameters(config), Objects: clients.Objects(config), Stacks: clients.Stacks(config),
+				Groups: clients.Groups(config), Balancer: clients.Balancer(config), Instances: h,
+			}
 		},
 		PowerOff: func() { h.mu.Lock(); defer h.mu.Unlock(); h.off++ },
 	}
@@ -63,13 +67,17 @@ func newHost(t *testing.T, procfile string) *host {
 
 func (h *host) file(t *testing.T, name, text string) {
 	t.Helper()
-	file := filepath.Join(h.Root, name)
+	if err := writeFile(h.Root, name, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func writeFile(root, name, text string) error {
+	file := filepath.Join(root, name)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if err := os.WriteFile(file, []byte(text), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	return os.WriteFile(file, []byte(text), 0o755)
 }
 
 // handler is an HTTP transport into a function.
@@ -102,6 +110,8 @@ func (h *host) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	case "/latest/meta-data/iam/security-credentials/role":
 		fmt.Fprintf(w, `{"Code":"Success","AccessKeyId":"AKID","SecretAccessKey":"k","Token":"t","Expiration":%q}`,
 			time.Now().Add(6*time.Hour).UTC().Format(time.RFC3339))
+	case "/latest/meta-data/autoscaling/target-lifecycle-state":
+		h.serveLifecycle(w)
 	case "/latest/user-data":
 		text := h.raw
 		if text == "" {
@@ -123,6 +133,10 @@ func (h *host) serveCloud(w http.ResponseWriter, r *http.Request) {
 		h.serveParameters(w, r)
 		return
 	}
+	if r.Method == http.MethodPost {
+		h.serveQuery(w, r)
+		return
+	}
 	body, _ := io.ReadAll(r.Body)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -132,6 +146,7 @@ func (h *host) serveCloud(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
 		return
 	}
+	h.order = append(h.order, "put "+strings.TrimPrefix(r.URL.Path, "/bucket/logs/"))
 	h.objects[r.URL.Path] = string(body)
 	h.history[r.URL.Path] = append(h.history[r.URL.Path], string(body))
 }
