@@ -157,9 +157,17 @@ func (p *Params) Fingerprint(except ...string) string {
 	return rest.Encode()
 }
 
-// finish says what is wrong with the request: what a decoder found, else a
-// parameter that no decoder asked for.
+// finish is failure as an error, nil when nothing is wrong.
 func (p *Params) finish() error {
+	if failure := p.failure(); failure != nil {
+		return failure
+	}
+	return nil
+}
+
+// failure says what is wrong with the request: what a decoder found, else a
+// parameter that no decoder asked for.
+func (p *Params) failure() *Error {
 	if p.err != nil {
 		return p.err
 	}
