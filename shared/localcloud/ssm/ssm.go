@@ -25,10 +25,16 @@ type Service struct {
 
 // version is one value that a parameter had; the first is number 1.
 type version struct {
-	value  string
-	secure bool
-	at     time.Time
+	value, kind string
+	at          time.Time
 }
+
+// The kinds of parameters. A list is text with commas.
+const (
+	plain  = "String"
+	list   = "StringList"
+	secure = "SecureString"
+)
 
 // New makes the service, without parameters.
 func New(w *world.World) *Service {
@@ -50,14 +56,23 @@ func (s *Service) Wire() wire.Service {
 }
 
 // Put stores a new version of a parameter.
-func (s *Service) Put(name, value string, secure bool) {
+func (s *Service) Put(name, value string, sealed bool) {
+	kind := plain
+	if sealed {
+		kind = secure
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.put(name, value, kind)
+}
+
+// put stores a new version. The lock is held.
+func (s *Service) put(name, value, kind string) {
 	if s.stored[name] == nil {
 		s.made++
 		s.order[name] = s.made
 	}
-	s.stored[name] = append(s.stored[name], version{value, secure, time.Now()})
+	s.stored[name] = append(s.stored[name], version{value, kind, time.Now()})
 }
 
 // Value is the newest value of a parameter.
@@ -114,14 +129,11 @@ func (s *Service) show(name string, v version, decrypt bool) parameter {
 		DataType:         "text",
 		LastModifiedDate: wire.Epoch(v.at),
 		Name:             name,
-		Type:             "String",
+		Type:             v.kind,
 		Value:            v.value,
 	}
-	if v.secure {
-		p.Type = "SecureString"
-		if !decrypt {
-			p.Value = sealed(v.value)
-		}
+	if v.kind == secure && !decrypt {
+		p.Value = sealed(v.value)
 	}
 	return p
 }
