@@ -52,18 +52,42 @@ func machineName(arch string) string {
 
 // furnish makes what is there from the start: public images with their
 // parameters, and what account.yml creates.
-func (c *Cloud) furnish() {
+func (c *Cloud) furnish() error {
 	for _, b := range bases {
 		c.bases[b.parameter] = b.image
 		c.ssm.Put(b.parameter, c.ec2.AddBaseImage(b.image), false)
 	}
-	vpc := c.ec2.AddVPC()
-	subnet := c.ec2.AddSubnet(vpc, "a")
-	c.ec2.AddSubnet(vpc, "b")
-	c.ssm.Put(SubnetParameter, subnet.ID, false)
-	c.ssm.Put(GroupParameter, c.ec2.AddGroup(vpc, "fearless-bake").ID, false)
-	c.ec2.AddProfile(BakeProfile, BakeProfile)
+	c.iam.AddProfile(BakeProfile)
 	c.s3.CreateBucket(c.Bucket())
+	return c.furnishNetwork()
+}
+
+// furnishNetwork makes the network of build servers.
+func (c *Cloud) furnishNetwork() error {
+	vpc, err := c.ec2.AddVPC("10.254.0.0/24")
+	if err != nil {
+		return err
+	}
+	subnet, err := c.ec2.AddSubnet(vpc, "10.254.0.0/25", "a")
+	if err != nil {
+		return err
+	}
+	if _, err := c.ec2.AddSubnet(vpc, "10.254.0.128/25", "b"); err != nil {
+		return err
+	}
+	group, err := c.ec2.AddGroup(vpc, "fearless-bake")
+	if err != nil {
+		return err
+	}
+	c.ssm.Put(SubnetParameter, subnet.ID, false)
+	c.ssm.Put(GroupParameter, group.ID, false)
+	return nil
+}
+
+// profile finds an instance profile for EC2.
+func (c *Cloud) profile(name string) (ec2.InstanceProfile, bool) {
+	p, ok := c.iam.Profile(name)
+	return ec2.InstanceProfile(p), ok
 }
 
 // Bucket is the account's bucket.

@@ -29,6 +29,7 @@ func (c *Cloud) metadata(g ec2.Guest) http.Handler {
 	if f.Role != "" {
 		v.Credentials = (&roleSession{service: c.sts, role: f.Role, instance: f.ID}).current
 	}
+	v.LifecycleState = g.LifecycleState
 	if f.TagsEnabled {
 		v.Tags = g.Tags
 	}

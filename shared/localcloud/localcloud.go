@@ -17,11 +17,13 @@ import (
 	"time"
 
 	"bitbucket.org/fearless/pipes/shared/localcloud/ec2"
+	"bitbucket.org/fearless/pipes/shared/localcloud/iam"
 	"bitbucket.org/fearless/pipes/shared/localcloud/journal"
 	"bitbucket.org/fearless/pipes/shared/localcloud/machine"
 	"bitbucket.org/fearless/pipes/shared/localcloud/machine/simulated"
 	"bitbucket.org/fearless/pipes/shared/localcloud/operation"
 	"bitbucket.org/fearless/pipes/shared/localcloud/s3"
+	"bitbucket.org/fearless/pipes/shared/localcloud/secrets"
 	"bitbucket.org/fearless/pipes/shared/localcloud/ssm"
 	"bitbucket.org/fearless/pipes/shared/localcloud/sts"
 	"bitbucket.org/fearless/pipes/shared/localcloud/wire"
@@ -71,10 +73,12 @@ type Cloud struct {
 	router   *wire.Router
 	machines machine.Driver
 
-	sts *sts.Service
-	ssm *ssm.Service
-	ec2 *ec2.Service
-	s3  *s3.Store
+	sts     *sts.Service
+	iam     *iam.Service
+	ssm     *ssm.Service
+	secrets *secrets.Service
+	ec2     *ec2.Service
+	s3      *s3.Store
 
 	// bases finds the base image that a public parameter names.
 	bases map[string]ec2.BaseImage
@@ -101,16 +105,21 @@ func New(o Options) (*Cloud, error) {
 	w := world.New(o.Account, o.Region, o.Timing, o.Seed)
 	c := &Cloud{
 		world: w, machines: o.Machines, endpoint: o.Endpoint, bases: map[string]ec2.BaseImage{},
-		sts: sts.New(w), ssm: ssm.New(w), s3: s3.New(),
+		sts: sts.New(w), iam: iam.New(w), ssm: ssm.New(w), secrets: secrets.New(w), s3: s3.New(),
 	}
-	c.ec2 = ec2.New(w, o.Machines, ec2.Surroundings{Metadata: c.metadata, Endpoint: c.Endpoint, Transport: c.Transport()})
+	c.ec2 = ec2.New(w, o.Machines, ec2.Surroundings{
+		Metadata: c.metadata, Endpoint: c.Endpoint, Transport: c.Transport(), Profile: c.profile,
+	})
 	c.router = wire.NewRouter(o.Region, c.hooks(),
 		c.sts.Wire(),
 		c.ssm.Wire(),
+		c.secrets.Wire(),
 		c.ec2.Wire(),
 		wire.Service{Name: "s3", Protocol: operation.REST, Handler: c.s3, Operations: storeOperations},
 	)
-	c.furnish()
+	if err := c.furnish(); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -150,6 +159,9 @@ func (c *Cloud) Journal() *journal.Journal { return &c.journal }
 
 // PutParameter stores a new version of a parameter.
 func (c *Cloud) PutParameter(name, value string, secure bool) { c.ssm.Put(name, value, secure) }
+
+// PutSecret stores a new value of a secret and gives the secret's ARN.
+func (c *Cloud) PutSecret(name, value string) (arn string) { return c.secrets.Put(name, value) }
 
 // SetRoleMaxDuration sets the MaxSessionDuration of a role, which is an hour
 // for every role that nobody has spoken of.

@@ -139,8 +139,8 @@ func TestTagsLater(t *testing.T) {
 func TestUnknownActionsAreNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, localcloud.Timing{})
-		_, err := b.ec2.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{})
-		wantCode(t, err, "UnsupportedOperation", "DescribeVpcs")
+		_, err := b.ec2.DescribeKeyPairs(t.Context(), &ec2.DescribeKeyPairsInput{})
+		wantCode(t, err, "UnsupportedOperation", "DescribeKeyPairs")
 		_, err = b.sts.GetSessionToken(t.Context(), &sts.GetSessionTokenInput{})
 		wantCode(t, err, "UnsupportedOperation", "GetSessionToken")
 		_, err = b.ssm.ListCommands(t.Context(), &ssm.ListCommandsInput{})

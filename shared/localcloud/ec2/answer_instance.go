@@ -124,31 +124,35 @@ func (s *Service) instanceXML(i *instance) instanceXML {
 	state := i.stateAt(time.Now())
 	x := instanceXML{
 		ID: i.id, Image: i.image.id, State: stateXML{stateCodes[state], state}, Note: i.note, Type: i.launch.Type,
-		LaunchTime: wire.Time(i.born), Zone: i.subnet.Zone, Monitoring: "disabled", Reason: i.reason.xml(),
+		LaunchTime: wire.Time(i.born), Zone: i.subnet.zone, Monitoring: "disabled", Reason: i.reason.xml(),
 		Architecture: i.kind.architecture, RootType: "ebs", RootName: i.image.device, Virtualization: "hvm",
 		Token: i.launch.Token, Tags: tagsXML(i.tags), Metadata: i.launch.Metadata.xml(),
 	}
-	if i.launch.ProfileName != "" {
-		x.Profile = &profileXML{s.world.ARN("iam", "instance-profile/"+i.launch.ProfileName), "AIPALOCALCLOUD0000000"}
+	if i.profile.Name != "" {
+		x.Profile = &profileXML{i.profile.ARN, i.profile.ID}
 	}
 	if state == terminated {
 		return x
 	}
 	for _, g := range i.groups {
-		x.Groups = append(x.Groups, groupXML{g.ID, g.Name})
+		x.Groups = append(x.Groups, groupXML{g.id, g.name})
 	}
-	x.Subnet, x.VPC, x.Address = i.subnet.ID, i.subnet.VPC, i.address
+	x.Subnet, x.VPC, x.Address = i.subnet.id, i.subnet.vpc.id, i.address
 	x.PrivateDNS = "ip-" + strings.ReplaceAll(i.address, ".", "-") + ".ec2.internal"
 	x.PublicAddress = i.publicAddress(state)
 	x.Disks = []instanceDiskXML{{i.image.device, i.volume.id, "attached", wire.Time(i.born), true}}
-	x.Interfaces = []interfaceXML{{i.nic.id, i.subnet.ID, i.subnet.VPC, i.address, "in-use", x.Groups}}
+	x.Interfaces = []interfaceXML{{i.nic.id, i.subnet.id, i.subnet.vpc.id, i.address, "in-use", x.Groups}}
 	return x
 }
 
 // publicAddress exists while the instance runs; it is one of the addresses
 // that are reserved for documentation, so nobody can mistake it for a way in.
 func (i *instance) publicAddress(state string) string {
-	if !i.launch.PublicAddress || state != running {
+	public := i.subnet.public
+	if i.launch.PublicAddress != nil {
+		public = *i.launch.PublicAddress
+	}
+	if !public || state != running {
 		return ""
 	}
 	return "203.0.113." + i.address[strings.LastIndex(i.address, ".")+1:]

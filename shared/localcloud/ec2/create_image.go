@@ -69,7 +69,7 @@ func (s *Service) createImage(_ context.Context, _ *wire.Call, in createImageInp
 // newImage keeps of the instance what its launches will need. The lock is held.
 func (s *Service) newImage(in createImageInput, i *instance) *image {
 	m := &image{
-		resource: s.register("ami", in.tags["image"]), name: in.name, description: in.description,
+		entity: s.register("ami", in.tags["image"]), name: in.name, description: in.description,
 		owner: s.world.Account, architecture: i.kind.architecture, device: i.image.device,
 		size: max(i.image.size, i.launch.Disk.Size), disk: i.launch.Disk,
 		due: time.Now().Add(s.timing.ImagePending), sourceInstance: i.id, sourceImage: i.image.id,
@@ -83,7 +83,7 @@ func (s *Service) newImage(in createImageInput, i *instance) *image {
 	}
 	m.snapshot = s.snapshotOf(m, i, in.tags["snapshot"]).id
 	s.images[m.id] = m
-	s.resources[m.id] = &m.resource
+	s.resources[m.id] = &m.entity
 	return m
 }
 

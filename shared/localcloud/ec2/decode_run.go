@@ -10,18 +10,31 @@ import (
 // maxToken is the length of a client token.
 const maxToken = 64
 
-// decodeRun reads RunInstances. Groups, subnet and public address may stand
-// at the top or in the one network interface, not in both.
+// decodeRun reads RunInstances.
 func decodeRun(p *wire.Params) Launch {
 	for _, count := range []string{"MinCount", "MaxCount"} {
 		if n := p.Need(count); n != "1" && n != "" {
 			p.Fail(wire.Unsupported("%s %s of RunInstances, only 1", count, n))
 		}
 	}
+	p.Need("ImageId")
+	p.Need("InstanceType")
+	l := decodeLaunch(p)
+	l.Token = p.String("ClientToken")
+	l.fingerprint = p.Fingerprint("ClientToken")
+	if len(l.Token) > maxToken {
+		p.Fail(wire.Errorf("InvalidParameterValue", "Client token must be at most %d characters long", maxToken))
+	}
+	return l
+}
+
+// decodeLaunch reads what RunInstances and launch templates have in common.
+// Groups, subnet and public address may stand at the top or in the one network
+// interface, not in both.
+func decodeLaunch(p *wire.Params) Launch {
 	l := Launch{
-		Image:       p.Need("ImageId"),
-		Type:        p.Need("InstanceType"),
-		Token:       p.String("ClientToken"),
+		Image:       p.String("ImageId"),
+		Type:        p.String("InstanceType"),
 		UserData:    decodeUserData(p),
 		Subnet:      p.String("SubnetId"),
 		Groups:      p.Strings("SecurityGroupId"),
@@ -30,10 +43,6 @@ func decodeRun(p *wire.Params) Launch {
 		Shutdown:    p.OneOf("InstanceInitiatedShutdownBehavior", "stop", "terminate"),
 		Metadata:    decodeMetadataOptions(p.Sub("MetadataOptions")),
 		Tags:        decodeTagSpecifications(p, "instance", "volume", "network-interface"),
-		fingerprint: p.Fingerprint("ClientToken"),
-	}
-	if len(l.Token) > maxToken {
-		p.Fail(wire.Errorf("InvalidParameterValue", "Client token must be at most %d characters long", maxToken))
 	}
 	decodeInterface(p, &l)
 	decodeDisk(p, &l.Disk)
@@ -70,7 +79,10 @@ func decodeInterface(p *wire.Params, l *Launch) {
 	nic.Need("DeviceIndex")
 	nic.Int("DeviceIndex", 0, 0, 0)
 	l.Subnet, l.Groups = nic.String("SubnetId"), nic.Strings("SecurityGroupId")
-	l.PublicAddress = nic.Bool("AssociatePublicIpAddress", false)
+	if nic.String("AssociatePublicIpAddress") != "" {
+		public := nic.Bool("AssociatePublicIpAddress", false)
+		l.PublicAddress = &public
+	}
 }
 
 // decodeDisk reads what a launch changes of the root disk.

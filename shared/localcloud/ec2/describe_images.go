@@ -107,7 +107,7 @@ func (s *Service) describeImages(_ context.Context, _ *wire.Call, d describe) (a
 			return m.name
 		}
 		return !s.ownedBy(d.owners, m.owner, m.alias) || !d.matches(m.tags, values) ||
-			len(d.ids) == 0 && !s.seen(&m.resource)
+			len(d.ids) == 0 && !s.seen(&m.entity)
 	})
 	page, next, err := wire.Page(all, func(m *image) int64 { return m.ordinal }, d.limit, d.token)
 	if err != nil {
@@ -134,7 +134,7 @@ func (s *Service) imagesByID(ids []string) ([]*image, *wire.Error) {
 		case !strings.HasPrefix(id, "ami-"):
 			return nil, wire.Errorf("InvalidAMIID.Malformed", "Invalid id: \"%s\" (expecting \"ami-...\")", id)
 		case s.gone[id]:
-		case m == nil || !s.seen(&m.resource):
+		case m == nil || !s.seen(&m.entity):
 			missing = append(missing, id)
 		default:
 			found = append(found, m)

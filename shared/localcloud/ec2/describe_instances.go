@@ -36,7 +36,7 @@ func notFound(code, what string, ids []string) *wire.Error {
 
 // existing finds instances that are to be changed. The lock is held.
 func (s *Service) existing(ids []string) ([]*instance, *wire.Error) {
-	return s.lookup(ids, func(i *instance) bool { return !s.young(&i.resource) })
+	return s.lookup(ids, func(i *instance) bool { return !s.young(&i.entity) })
 }
 
 // lookup finds instances by id, in the order of the ids, as long as visible
@@ -91,7 +91,7 @@ func (s *Service) findInstances(d describe) ([]*instance, *wire.Error) {
 	all := byOrdinal(s.instances, func(i *instance) int64 { return i.ordinal })
 	if len(d.ids) > 0 {
 		var failure *wire.Error
-		if all, failure = s.lookup(d.ids, func(i *instance) bool { return s.seen(&i.resource) }); failure != nil {
+		if all, failure = s.lookup(d.ids, func(i *instance) bool { return s.seen(&i.entity) }); failure != nil {
 			return nil, failure
 		}
 	}
@@ -102,6 +102,6 @@ func (s *Service) findInstances(d describe) ([]*instance, *wire.Error) {
 		case len(d.ids) > 0:
 			return false // counted when it was looked up
 		}
-		return !s.seen(&i.resource)
+		return !s.seen(&i.entity)
 	}), nil
 }

@@ -1,5 +1,6 @@
-// Package ec2 plays Amazon EC2 as far as baking images needs it: instances
-// that run on a machine.Driver, images of their disks, tags, client tokens
+// Package ec2 plays Amazon EC2 as far as baking images and running servers of
+// them needs it: instances that run on a machine.Driver, images of their
+// disks, launch templates, the network they are placed in, tags, client tokens
 // and eventual consistency.
 //
 // States are computed from timestamps when somebody asks. Only what a machine
@@ -27,7 +28,13 @@ type Surroundings struct {
 
 	// Transport is the way to the cloud for simulated guests.
 	Transport http.RoundTripper
+
+	// Profile finds an instance profile by name.
+	Profile func(name string) (InstanceProfile, bool)
 }
+
+// InstanceProfile is what gives an instance its role.
+type InstanceProfile struct{ Name, ID, ARN, Role string }
 
 // Service is EC2 of one account.
 type Service struct {
@@ -52,8 +59,9 @@ type Service struct {
 	gone      map[string]bool // images that were deregistered
 	snapshots map[string]*snapshot
 	instances map[string]*instance
+	templates map[string]*template
 	tokens    map[string]*claim
-	resources map[string]*resource // everything that can be tagged
+	resources map[string]*entity // everything that can be tagged
 
 	// contents counts who needs a frozen disk: images and launches.
 	contents map[string]int
@@ -71,8 +79,9 @@ func New(w *world.World, machines machine.Driver, around Surroundings) *Service 
 		gone:      map[string]bool{},
 		snapshots: map[string]*snapshot{},
 		instances: map[string]*instance{},
+		templates: map[string]*template{},
 		tokens:    map[string]*claim{},
-		resources: map[string]*resource{},
+		resources: map[string]*entity{},
 		contents:  map[string]int{},
 	}
 }
@@ -96,12 +105,18 @@ func (s *Service) Wire() wire.Service {
 			"DescribeSnapshots":  wire.Query(decodeDescribeSnapshots, s.describeSnapshots),
 			"DeleteSnapshot":     wire.Query(decodeDeleteSnapshot, s.deleteSnapshot),
 			"CreateTags":         wire.Query(decodeCreateTags, s.createTags),
+
+			"DescribeLaunchTemplateVersions": wire.Query(decodeDescribeVersions, s.describeVersions),
+			"DescribeVpcs":                   wire.Query(decodeDescribe("VpcId", vpcFilters), s.describeVPCs),
+			"DescribeSubnets":                wire.Query(decodeDescribe("SubnetId", subnetFilters), s.describeSubnets),
+			"DescribeSecurityGroups":         wire.Query(decodeDescribe("GroupId", groupFilters), s.describeGroups),
+			"DescribeAvailabilityZones":      wire.Query(decodeDescribe("ZoneName", zoneFilters), s.describeZones),
 		},
 	}
 }
 
-// resource is what everything with an id has in common.
-type resource struct {
+// entity is what everything with an id has in common.
+type entity struct {
 	id      string
 	ordinal int64
 	born    time.Time
@@ -110,19 +125,19 @@ type resource struct {
 }
 
 // register makes a resource. The lock is held.
-func (s *Service) register(prefix string, tags world.Tags) resource {
+func (s *Service) register(prefix string, tags world.Tags) entity {
 	s.ordinal++
-	return resource{id: s.world.ID(prefix), ordinal: s.ordinal, born: time.Now(), tags: world.Tags{}.With(tags)}
+	return entity{id: s.world.ID(prefix), ordinal: s.ordinal, born: time.Now(), tags: world.Tags{}.With(tags)}
 }
 
 // young reports whether a resource is not old enough to exist for anybody.
-func (s *Service) young(r *resource) bool {
+func (s *Service) young(r *entity) bool {
 	return time.Since(r.born) < s.timing.Visible
 }
 
 // seen decides whether an answer holds a resource that belongs into it, and
 // counts the answer. The lock is held.
-func (s *Service) seen(r *resource) bool {
+func (s *Service) seen(r *entity) bool {
 	r.reads++
 	return !s.young(r) && r.reads > s.timing.HiddenReads
 }

@@ -30,12 +30,12 @@ func (g Guest) Facts() Facts {
 	i := g.instance
 	f := Facts{
 		ID: i.id, Image: i.image.id, Type: i.launch.Type, Architecture: i.kind.architecture,
-		Address: i.address, PublicAddress: i.publicAddress(running), Zone: i.subnet.Zone,
-		Role: g.service.network.profiles[i.launch.ProfileName], UserData: i.launch.UserData,
+		Address: i.address, PublicAddress: i.publicAddress(running), Zone: i.subnet.zone,
+		Role: i.profile.Role, UserData: i.launch.UserData,
 		Launched: i.born, TagsEnabled: i.launch.Metadata.Tags,
 	}
 	for _, group := range i.groups {
-		f.Groups = append(f.Groups, group.Name)
+		f.Groups = append(f.Groups, group.name)
 	}
 	return f
 }
@@ -45,4 +45,12 @@ func (g Guest) Tags() map[string]string {
 	g.service.mu.Lock()
 	defer g.service.mu.Unlock()
 	return maps.Clone(g.instance.tags)
+}
+
+// LifecycleState is what the instance's Auto Scaling group has in mind for
+// it, "" when it belongs to none.
+func (g Guest) LifecycleState() string {
+	g.service.mu.Lock()
+	defer g.service.mu.Unlock()
+	return g.instance.lifecycle
 }

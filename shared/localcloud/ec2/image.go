@@ -9,7 +9,7 @@ import (
 
 // image is an AMI; its fields are guarded by the service's lock.
 type image struct {
-	resource
+	entity
 	name, description string
 	owner, alias      string
 	architecture      string
@@ -60,7 +60,7 @@ func (s *Service) AddBaseImage(b BaseImage) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := &image{
-		resource: s.register("ami", nil), name: b.Name, owner: b.Owner, alias: b.Alias, architecture: b.Architecture,
+		entity: s.register("ami", nil), name: b.Name, owner: b.Owner, alias: b.Alias, architecture: b.Architecture,
 		device: b.Device, size: b.SizeGiB, disk: Disk{Type: "gp3"}, captured: true, snapshot: s.world.ID("snap"),
 	}
 	// Others published it long ago, so it is no news to anybody.
@@ -88,7 +88,7 @@ func (s *Service) existingImage(id string) (*image, *wire.Error) {
 	switch {
 	case s.gone[id]:
 		return nil, wire.Errorf("InvalidAMIID.Unavailable", "The image ID '%s' is no longer available", id)
-	case m == nil || s.young(&m.resource):
+	case m == nil || s.young(&m.entity):
 		return nil, imageNotFound(id)
 	}
 	return m, nil
@@ -134,7 +134,7 @@ func (s *Service) forget(content string) {
 
 // snapshot is the copy of a disk that an image is made of.
 type snapshot struct {
-	resource
+	entity
 	description string
 	volume      string
 	size        int
@@ -165,11 +165,11 @@ func (s *Service) ownImageNamed(name string) *image {
 // snapshotOf makes the snapshot of an image. The lock is held.
 func (s *Service) snapshotOf(m *image, i *instance, tags world.Tags) *snapshot {
 	n := &snapshot{
-		resource:    s.register("snap", tags),
+		entity:      s.register("snap", tags),
 		description: "Created by CreateImage(" + i.id + ") for " + m.id,
 		volume:      i.volume.id, size: m.size, image: m,
 	}
 	s.snapshots[n.id] = n
-	s.resources[n.id] = &n.resource
+	s.resources[n.id] = &n.entity
 	return n
 }

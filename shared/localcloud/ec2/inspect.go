@@ -12,7 +12,11 @@ type Instance struct {
 	State, Reason   string
 	Token           string
 	Address, Subnet string
+	Zone            string
 	Profile         string
+	Template        string // the launch template and the number of its
+	TemplateVersion string // version, "" when there was none
+	Lifecycle       string // what its Auto Scaling group has in mind
 	Shutdown        string
 	UserData        []byte
 	Launched        time.Time
@@ -56,16 +60,22 @@ func (s *Service) Instances() []Instance {
 		if i.forgotten(now) {
 			continue
 		}
-		output, _ := i.console.read(true)
-		all = append(all, Instance{
-			ID: i.id, Image: i.image.id, Type: i.launch.Type, State: i.stateAt(now), Reason: i.reason.message,
-			Token: i.launch.Token, Address: i.address, Subnet: i.subnet.ID, Profile: i.launch.ProfileName,
-			Shutdown: i.launch.Shutdown, UserData: i.launch.UserData, Launched: i.born,
-			Metadata: i.launch.Metadata, Disk: i.launch.Disk, Tags: maps.Clone(i.tags),
-			VolumeTags: maps.Clone(i.volume.tags), InterfaceTags: maps.Clone(i.nic.tags), Console: string(output),
-		})
+		all = append(all, i.view(now))
 	}
 	return all
+}
+
+// view is an instance as it is now. The lock is held.
+func (i *instance) view(now time.Time) Instance {
+	output, _ := i.console.read(true)
+	return Instance{
+		ID: i.id, Image: i.image.id, Type: i.launch.Type, State: i.stateAt(now), Reason: i.reason.message,
+		Token: i.launch.Token, Address: i.address, Subnet: i.subnet.id, Zone: i.subnet.zone, Profile: i.profile.Name,
+		Template: i.launch.Template, TemplateVersion: i.launch.TemplateVersion, Lifecycle: i.lifecycle,
+		Shutdown: i.launch.Shutdown, UserData: i.launch.UserData, Launched: i.born,
+		Metadata: i.launch.Metadata, Disk: i.launch.Disk, Tags: maps.Clone(i.tags),
+		VolumeTags: maps.Clone(i.volume.tags), InterfaceTags: maps.Clone(i.nic.tags), Console: string(output),
+	}
 }
 
 // Images are the account's own images in the order of their creation.

@@ -24,16 +24,20 @@ type stateReason struct{ code, message string }
 
 // instance is one server. Its fields are guarded by the service's lock.
 type instance struct {
-	resource
+	entity
 	launch      Launch
 	reservation string
 	kind        instanceType
 	image       *image
-	subnet      Subnet
-	groups      []Group
+	subnet      *subnet
+	groups      []*group
+	profile     InstanceProfile // zero without one
 	address     string
-	volume      *resource
-	nic         *resource
+	volume      *entity
+	nic         *networkInterface
+
+	// lifecycle is what the Auto Scaling group has in mind, "" without one.
+	lifecycle string
 
 	// state is the state that was last set; stateAt is what callers see. A
 	// zero settled means that the machine is still on its way down.
@@ -47,6 +51,8 @@ type instance struct {
 	boots     int
 	starting  bool // between the decision to power on and the machine
 	rebooting bool // off for a moment, while an image is made
+	ran       bool // it was on, once
+	abandoned bool // its stack has deleted it
 	captures  int  // images that are being made of the disk
 	destroyed bool
 

@@ -17,7 +17,7 @@ type Launch struct {
 
 	Subnet        string
 	Groups        []string
-	PublicAddress bool
+	PublicAddress *bool // nil: as the subnet says
 
 	ProfileName, ProfileARN string
 
@@ -30,6 +30,10 @@ type Launch struct {
 	Tags map[string]world.Tags
 
 	Disk Disk
+
+	// Template and TemplateVersion are where the launch comes from, if it
+	// comes from a launch template.
+	Template, TemplateVersion string
 
 	fingerprint string
 }
@@ -103,11 +107,13 @@ func (s *Service) create(l Launch) (*instance, error) {
 	defer s.mu.Unlock()
 	s.drop(content)
 	if err != nil {
+		delete(s.network.interfaces, i.nic.id)
 		return nil, err
 	}
 	i.address = address
 	s.instances[i.id] = i
-	for _, r := range []*resource{&i.resource, i.volume, i.nic} {
+	i.nic.instance = i
+	for _, r := range []*entity{&i.entity, i.volume, &i.nic.entity} {
 		s.resources[r.id] = r
 	}
 	if !s.closed {
@@ -140,18 +146,28 @@ func (s *Service) plan(l Launch) (*instance, *wire.Error) {
 	if failure != nil {
 		return nil, failure
 	}
-	if l.ProfileName, failure = s.profile(l.ProfileName, l.ProfileARN); failure != nil {
+	profile, failure := s.profile(l.ProfileName, l.ProfileARN)
+	if failure != nil {
 		return nil, failure
 	}
 	if failure := l.Disk.fit(img); failure != nil {
 		return nil, failure
 	}
+	if l.Metadata.Tags {
+		if failure := readable(l.Tags["instance"]); failure != nil {
+			return nil, failure
+		}
+	}
+	nic, failure := s.connect(subnet, groups, l.Tags["network-interface"])
+	if failure != nil {
+		return nil, failure
+	}
 	s.keep(img.content)
-	volume, nic := s.register("vol", l.Tags["volume"]), s.register("eni", l.Tags["network-interface"])
+	volume := s.register("vol", l.Tags["volume"])
 	return &instance{
-		resource: s.register("i", l.Tags["instance"]), reservation: s.world.ID("r"),
-		launch: l, kind: kind, image: img, subnet: subnet, groups: groups,
-		volume: &volume, nic: &nic, state: pending,
+		entity: s.register("i", l.Tags["instance"]), reservation: s.world.ID("r"),
+		launch: l, kind: kind, image: img, subnet: subnet, groups: groups, profile: profile,
+		volume: &volume, nic: nic, state: pending,
 	}, nil
 }
 

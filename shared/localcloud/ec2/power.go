@@ -57,7 +57,7 @@ func (s *Service) started(i *instance, m machine.Machine, err error) {
 		s.off(i)
 		return
 	}
-	i.machine = m
+	i.machine, i.ran = m, true
 	if i.state == pending {
 		i.state = running
 	}

@@ -49,7 +49,7 @@ func (s *Service) describeSnapshots(_ context.Context, _ *wire.Call, d describe)
 	all = slices.DeleteFunc(all, func(n *snapshot) bool {
 		status := func(string) string { status, _ := n.status(now); return status }
 		return !s.ownedBy(d.owners, s.world.Account, "") || !d.matches(n.tags, status) ||
-			len(d.ids) == 0 && !s.seen(&n.resource)
+			len(d.ids) == 0 && !s.seen(&n.entity)
 	})
 	page, next, err := wire.Page(all, func(n *snapshot) int64 { return n.ordinal }, d.limit, d.token)
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *Service) snapshotsByID(ids []string) ([]*snapshot, *wire.Error) {
 		switch {
 		case !strings.HasPrefix(id, "snap-"):
 			return nil, wire.Errorf("InvalidParameterValue", "Value (%s) for parameter snapshotId is invalid. Expected: 'snap-...'.", id)
-		case n == nil || !s.seen(&n.resource):
+		case n == nil || !s.seen(&n.entity):
 			return nil, snapshotNotFound(id)
 		}
 		found = append(found, n)
@@ -102,7 +102,7 @@ func (s *Service) deleteSnapshot(_ context.Context, _ *wire.Call, id string) (an
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.snapshots[id]
-	if n == nil || s.young(&n.resource) {
+	if n == nil || s.young(&n.entity) {
 		return nil, snapshotNotFound(id)
 	}
 	if s.images[n.image.id] != nil {

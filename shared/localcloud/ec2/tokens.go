@@ -45,7 +45,7 @@ func (s *Service) once(ctx context.Context, l Launch) (*instance, error) {
 func (s *Service) claim(l Launch) (key string, c *claim, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key = l.Token + " " + s.network.subnets[l.Subnet].Zone
+	key = l.Token + " " + s.network.zoneOf(l.Subnet)
 	if c = s.tokens[key]; c != nil && !c.lapsed(time.Now()) {
 		return key, c, false
 	}
