@@ -173,7 +173,8 @@ func TestRolesMayDoExactlyThis(t *testing.T) {
 }
 
 // Every right with its resources and conditions stands in a file of its own, where a reviewer sees what a change to
-// the template gives away, and where the pipes' own tests compare it with the calls they make. `go test ./tools/account -update` writes it anew.
+// the template gives away, and where the pipes' own tests compare it with the calls they make.
+// `go test ./tools/account -update` writes it anew.
 func TestRightsAreThoseOnRecord(t *testing.T) {
 	t.Parallel()
 	const record = "testdata/rights.txt"
