@@ -35,6 +35,7 @@ func Build(ctx context.Context, root, bin string, flags ...string) error {
 	programs := []struct{ output, pkg string }{
 		{"ami-bake", "./pipes/ami-bake"},
 		{"boot-linux-" + runtime.GOARCH, "./boot"},
+		{filepath.Join(guestTools, "curl"), "./demo/stage/curl"},
 	}
 	for _, p := range programs {
 		args := append([]string{"build", "-ldflags=-s -w", "-o", filepath.Join(bin, p.output)}, flags...)

@@ -63,7 +63,11 @@ func Open(ctx context.Context, o Options) (s *Stage, err error) {
 	if o.GuestCache != "" {
 		guest = append(guest, "GOCACHE="+o.GuestCache)
 	}
-	path := os.Getenv("PATH") //nolint:forbidigo // servers find this computer's compilers on it
+	tools, err := lendTools(o.Bin, s.Dir)
+	if err != nil {
+		return s, err
+	}
+	path := os.Getenv("PATH") + ":" + tools //nolint:forbidigo // servers find this computer's compilers on it
 	if s.driver, err = process.New(process.Options{Path: path, GuestEnv: guest}); err != nil {
 		return s, fmt.Errorf("servers cannot be run here: %w", err)
 	}

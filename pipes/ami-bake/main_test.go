@@ -87,7 +87,7 @@ func raceFlag() []string {
 
 // openCloud puts up a local cloud for the rest of the story.
 func openCloud(ts *testscript.TestScript, _ bool, _ []string) {
-	s, err := stage.Open(context.Background(), stage.Options{})
+	s, err := stage.Open(context.Background(), stage.Options{Bin: ts.Getenv(programs)})
 	ts.Check(err)
 	ts.Defer(func() {
 		if err := s.Close(); err != nil {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -174,58 +172,9 @@ func TestRolesMayDoExactlyThis(t *testing.T) {
 	})
 }
 
-// A call that the role may not make fails on a real account only, and a right that nothing uses is one too many.
-func TestRightsAreThoseThatThePipeUses(t *testing.T) {
-	t.Parallel()
-	// Rights that go by another name than the call, or that a call needs on the side.
-	needs := map[string][]string{
-		"s3:ListObjectsV2":              {"s3:ListBucket"},
-		"s3:DeleteObjects":              {"s3:DeleteObject"},
-		"sts:AssumeRoleWithWebIdentity": nil, // is how the role is taken
-		"ec2:RunInstances":              {"ec2:RunInstances", "ec2:CreateTags", "iam:PassRole"},
-		"ec2:CreateImage":               {"ec2:CreateImage", "ec2:CreateTags"},
-		"ec2:DeregisterImage":           {"ec2:DeregisterImage", "ec2:DeleteSnapshot"},
-	}
-	want := map[string]bool{}
-	input := regexp.MustCompile(`\b(ec2|s3|ssm|sts)\.([A-Z][A-Za-z0-9]+)Input\b`)
-	for _, dir := range []string{"pipes/ami-bake", "pipes/ami-bake/bake", "shared/account", "shared/image", "shared/pipe"} {
-		files, err := filepath.Glob("../../" + dir + "/*.go")
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no sources in %s: %v", dir, err)
-		}
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, match := range input.FindAllStringSubmatch(string(text), -1) {
-				call := match[1] + ":" + match[2]
-				rights, other := needs[call]
-				if !other {
-					rights = []string{call}
-				}
-				for _, right := range rights {
-					want[right] = want[right] || !strings.HasSuffix(file, "_test.go")
-				}
-			}
-		}
-	}
-	maps.DeleteFunc(want, func(_ string, used bool) bool { return !used })
-	got := map[string]bool{}
-	for _, right := range shapes(t)["first application"].rights("BakeRole") {
-		for _, action := range right.Action {
-			if right.Effect == "Allow" {
-				got[action] = true
-			}
-		}
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("rights (-the sources +the role):\n%s", diff)
-	}
-}
-
 // Every right with its resources and conditions stands in a file of its own, where a reviewer sees what a change to
-// the template gives away. `go test ./tools/account -update` writes it anew.
+// the template gives away, and where the pipes' own tests compare it with the calls they make.
+// `go test ./tools/account -update` writes it anew.
 func TestRightsAreThoseOnRecord(t *testing.T) {
 	t.Parallel()
 	const record = "testdata/rights.txt"

@@ -95,7 +95,7 @@ func New(options Options) (*Driver, error) {
 		options: options, root: root, user: user, shared: !ownAddresses(context.Background()),
 		spawner: newSpawner(), disks: map[string]*disk{},
 	}
-	if d.guardian, err = newGuardian(d.spawner, root); err != nil {
+	if d.guardian, err = newGuardian(d.spawner, root, user); err != nil {
 		d.spawner.close()
 		return nil, errors.Join(fmt.Errorf("start the guardian: %w", err), os.RemoveAll(root))
 	}

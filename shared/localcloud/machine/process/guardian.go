@@ -43,7 +43,9 @@ type guardian struct {
 	pipe    *os.File
 }
 
-func newGuardian(s *spawner, root string) (*guardian, error) {
+// newGuardian starts it as the guests' user: that is who may look into their processes,
+// and end them, in a container where root may not.
+func newGuardian(s *spawner, root string, as *user) (*guardian, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -56,7 +58,7 @@ func newGuardian(s *spawner, root string) (*guardian, error) {
 	defer func() { _ = quiet.Close() }()
 	process, err := s.start(command{
 		path: "/bin/sh", args: []string{"-c", watch, "localcloud-guardian", root}, dir: "/",
-		env: []string{"PATH=" + defaultPath}, input: read, output: quiet, outlive: true,
+		env: []string{"PATH=" + defaultPath}, input: read, output: quiet, user: as, outlive: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("/bin/sh: %w", err)

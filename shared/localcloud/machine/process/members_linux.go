@@ -2,10 +2,16 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // tasks lists the processes that are not hidden from us.
@@ -48,7 +54,7 @@ func look(pid int) (task, bool) {
 // carries looks for a variable in the environment that a process was started
 // with.
 func (t task) carries(marker string) bool {
-	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", t.pid))
+	environ, err := readEnviron(t.pid)
 	if err != nil {
 		return false // gone, or not one of ours
 	}
@@ -58,4 +64,36 @@ func (t task) carries(marker string) bool {
 		}
 	}
 	return false
+}
+
+// readEnviron reads what the process was started with. In a container root is not
+// allowed to look into other users' processes (that takes CAP_SYS_PTRACE), but every user
+// may look into its own: then this thread becomes, for files only, the process's user.
+func readEnviron(pid int) ([]byte, error) {
+	folder := fmt.Sprintf("/proc/%d", pid)
+	environ, err := os.ReadFile(folder + "/environ")
+	if os.Getuid() != 0 || !errors.Is(err, fs.ErrPermission) {
+		return environ, err
+	}
+	info, err := os.Stat(folder)
+	if err != nil {
+		return nil, err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || owner.Uid == 0 {
+		return nil, fs.ErrPermission
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	// The group first: without being root for files it could not be changed any more.
+	// Both calls change this thread only, and answer with what was set before.
+	if _, err := unix.SetfsgidRetGid(int(owner.Gid)); err != nil {
+		return nil, err
+	}
+	defer func() { _, _ = unix.SetfsgidRetGid(0) }()
+	if _, err := unix.SetfsuidRetUid(int(owner.Uid)); err != nil {
+		return nil, err
+	}
+	defer func() { _, _ = unix.SetfsuidRetUid(0) }()
+	return os.ReadFile(folder + "/environ")
 }
