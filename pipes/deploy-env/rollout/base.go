@@ -1,0 +1,141 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"bitbucket.org/fearless/pipes/shared/environment"
+	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/stack"
+)
+
+// base brings the base stack to the file and returns its outputs. It changes rarely:
+// mostly there is nothing to do.
+func (d *deployer) base(ctx context.Context) (map[string]string, error) {
+	template := d.file.Base()
+	if err := template.Resolve(d.output(ctx)); err != nil {
+		return nil, exit.Invalidf("%s refers to what is not there: %w", d.file.Path, err)
+	}
+	p, target, err := d.proposal(d.file.BaseStack(), template)
+	if err != nil {
+		return nil, err
+	}
+	now, _, err := d.settle(ctx, p.Stack, target)
+	if err != nil {
+		return nil, unable(err)
+	}
+	p.Exists, p.Capabilities = now != nil, []types.Capability{types.CapabilityCapabilityIam}
+	changed, err := d.propose(ctx, p)
+	if err != nil || changed.Empty {
+		if err == nil {
+			d.rt.Console.Info("Base %s is as the file says", p.Stack)
+			return now.Outputs, nil
+		}
+		return nil, err
+	}
+	d.rt.Console.Heading("Base %s", p.Stack)
+	d.print(changed.Changes)
+	if names := interrupting(changed.Changes, d.s.AllowReplace); now != nil && len(names) > 0 {
+		if err := stack.Discard(ctx, d.cfn, changed); err != nil {
+			return nil, unable(err)
+		}
+		return nil, exit.Refusedf("the change of %s would replace or remove what servers depend on: %s", p.Stack, strings.Join(names, ", ")).
+			Hint("if that is what you want: ALLOW_REPLACE: '" + strings.Join(names, ",") + "'")
+	}
+	if d.s.Action == ActionPreview {
+		return d.previewBase(ctx, now, changed)
+	}
+	story := newStory(d.rt.Console, d.file, nil, 0)
+	final, events, err := d.apply(ctx, now, changed, d.token(target), story)
+	if err != nil {
+		return nil, err
+	}
+	if !final.Status.Good() {
+		return nil, exit.Refusedf("the base %s could not be brought to the file: %s", p.Stack, outcome(final, events))
+	}
+	d.rt.Console.Success("Base %s is as the file says", p.Stack)
+	return final.Outputs, nil
+}
+
+// previewBase leaves the base as it is.
+func (d *deployer) previewBase(ctx context.Context, now *stack.Stack, changed *stack.ChangeSet) (map[string]string, error) {
+	if err := d.discard(ctx, now, changed); err != nil {
+		return nil, err
+	}
+	if now == nil {
+		return map[string]string{}, nil
+	}
+	return now.Outputs, nil
+}
+
+// discard removes a change set, and with it the empty stack that the first one of a
+// stack makes.
+func (d *deployer) discard(ctx context.Context, now *stack.Stack, changed *stack.ChangeSet) error {
+	if err := stack.Discard(ctx, d.cfn, changed); err != nil {
+		return unable(err)
+	}
+	if now != nil {
+		return nil
+	}
+	empty, err := stack.Describe(ctx, d.cfn, changed.Stack)
+	if err != nil || empty == nil || empty.Status != stack.ReviewInProgress {
+		return unable(err)
+	}
+	_, _, err = stack.Delete(ctx, d.cfn, empty, d.serviceRole(changed.Stack), d.quietly)
+	return unable(err)
+}
+
+// output finds an output of somebody's stack.
+func (d *deployer) output(ctx context.Context) func(name, output string) (string, error) {
+	known := map[string]*stack.Stack{}
+	return func(name, output string) (string, error) {
+		if _, ok := known[name]; !ok {
+			s, err := stack.Describe(ctx, d.cfn, name)
+			if err != nil {
+				return "", err
+			}
+			known[name] = s
+		}
+		switch s := known[name]; {
+		case s == nil:
+			return "", fmt.Errorf("there is no stack %s", name)
+		case s.Outputs[output] == "":
+			return "", fmt.Errorf("stack %s has no output %s", name, output)
+		default:
+			return s.Outputs[output], nil
+		}
+	}
+}
+
+// proposal puts a template into the words of package stack, and names its target.
+func (d *deployer) proposal(name string, template *environment.Template) (stack.Proposal, string, error) {
+	text, err := template.JSON()
+	if err != nil {
+		return stack.Proposal{}, "", exit.Unablef("%w", err)
+	}
+	values := template.Values()
+	for _, role := range d.file.Roles {
+		delete(values, role.Capacity()) // sizes that scaling changes are no other target
+	}
+	all, err := json.Marshal(values)
+	if err != nil {
+		return stack.Proposal{}, "", exit.Unablef("%w", err)
+	}
+	target := digest(name, string(text), string(all))
+	return stack.Proposal{
+		Stack: name, Name: "fearless-" + target, Body: string(text), Parameters: template.Values(),
+		Tags: d.file.Tags(), Role: d.serviceRole(name),
+	}, target, nil
+}
+
+// unable gives an error the exit code of what could not be done, unless it has its own.
+func unable(err error) error {
+	if err == nil || exit.CodeOf(err) != exit.Unable {
+		return err
+	}
+	return exit.Unablef("%w", err)
+}

@@ -1,0 +1,88 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/stack"
+)
+
+// settling is how long members of the old group may go on draining after the stack
+// says that it is complete.
+const settling = 6 * time.Minute
+
+// endCheck asks the balancer itself who answers: every member of every target group
+// must run the image that was deployed. Image ids are compared, not template versions,
+// since those change for other reasons too.
+func (d *deployer) endCheck(ctx context.Context, s *stack.Stack, imageID string) error {
+	physical, err := d.resources(ctx, s)
+	if err != nil {
+		return exit.Unablef("%w", err)
+	}
+	progress := d.rt.Console.Progress("End check")
+	for started := time.Now(); ; {
+		strangers, members, err := d.strangers(ctx, physical, imageID)
+		if err != nil {
+			return exit.Unablef("%w", err)
+		}
+		if len(strangers) == 0 {
+			d.rt.Console.Info("End check: all %d members of the target groups run %s", members, imageID)
+			return nil
+		}
+		if time.Since(started) > settling {
+			return exit.Unablef("servers of another image still answer: %s", strings.Join(strangers, ", ")).
+				Hint("an old group was left over; the next run of the pipe removes it")
+		}
+		progress.Update("%d servers of another image are still on their way out", len(strangers))
+		if err := d.pause(ctx, 5*time.Second); err != nil {
+			return err
+		}
+	}
+}
+
+// strangers are the members of the target groups that run another image.
+func (d *deployer) strangers(ctx context.Context, physical map[string]string, imageID string) (names []string, members int, err error) {
+	var ids []string
+	for _, role := range d.file.Roles {
+		targets := physical[role.Targets()]
+		if role.HTTP == nil || targets == "" {
+			continue
+		}
+		out, err := d.elb.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &targets})
+		if err != nil {
+			return nil, 0, fmt.Errorf("the health of the servers of role %s cannot be looked up: %w", role.Name, err)
+		}
+		for _, t := range out.TargetHealthDescriptions {
+			if t.Target != nil {
+				ids = append(ids, aws.ToString(t.Target.Id))
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil, 0, nil
+	}
+	pages := ec2.NewDescribeInstancesPaginator(d.ec2, &ec2.DescribeInstancesInput{InstanceIds: ids})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, 0, fmt.Errorf("the servers cannot be looked up: %w", err)
+		}
+		for _, r := range page.Reservations {
+			for _, i := range r.Instances {
+				if aws.ToString(i.ImageId) != imageID {
+					names = append(names, aws.ToString(i.InstanceId)+" ("+aws.ToString(i.ImageId)+")")
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, len(ids), nil
+}

@@ -1,0 +1,172 @@
+package rollout
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"bitbucket.org/fearless/pipes/shared/account"
+	"bitbucket.org/fearless/pipes/shared/console"
+	"bitbucket.org/fearless/pipes/shared/environment"
+	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/image"
+	"bitbucket.org/fearless/pipes/shared/pipe"
+)
+
+// deployer is one run of the pipe.
+type deployer struct {
+	rt      *pipe.Runtime
+	s       *Settings
+	file    *environment.File
+	session *account.Session
+	bucket  string
+	index   image.Index
+	waiting *console.Progress
+
+	cfn *cloudformation.Client
+	asg *autoscaling.Client
+	elb *elb.Client
+	ec2 *ec2.Client
+	s3  *s3.Client
+}
+
+// Run does what the settings ask for.
+func Run(ctx context.Context, rt *pipe.Runtime, s Settings) (pipe.Result, error) {
+	d := &deployer{rt: rt, s: &s, waiting: rt.Console.Progress("CloudFormation")}
+	if err := d.load(); err != nil {
+		return nil, err
+	}
+	if s.Action == ActionTemplate {
+		return d.templates()
+	}
+	if err := d.open(ctx); err != nil {
+		return nil, err
+	}
+	if s.Action == ActionDestroy {
+		return d.destroy(ctx)
+	}
+	return d.deploy(ctx)
+}
+
+// load reads the environment file of the clone.
+func (d *deployer) load() error {
+	name := d.s.file()
+	content, err := os.ReadFile(filepath.Join(d.rt.CloneDir(), filepath.FromSlash(name)))
+	if err != nil {
+		return exit.Invalidf("the environment file cannot be read: %w", err).
+			Hint("every environment has a file " + name + " in the repository")
+	}
+	if d.file, err = environment.Load(name, d.s.Application, content); err != nil {
+		return err
+	}
+	if d.s.Soak != nil {
+		d.file.Soak = d.s.Soak.Std()
+	}
+	return nil
+}
+
+// open starts the session and says whose account it is.
+func (d *deployer) open(ctx context.Context) error {
+	session, err := account.Open(ctx, d.s.AWS, account.Options{
+		Pipe: Name, Application: d.s.Application, Duration: d.s.Timeout.Std() + account.Margin, Transport: d.rt.World.Transport,
+	})
+	if err != nil {
+		return err
+	}
+	for _, note := range session.Notes {
+		d.rt.Console.Warn("%s", note)
+	}
+	d.rt.Console.Info("AWS %s", session)
+	d.session, d.bucket = session, d.s.Bucket
+	if d.bucket == "" {
+		d.bucket = "fearless-" + session.Account + "-" + session.Region
+	}
+	d.cfn, d.asg = cloudformation.NewFromConfig(session.Config), autoscaling.NewFromConfig(session.Config)
+	d.elb, d.ec2 = elb.NewFromConfig(session.Config), ec2.NewFromConfig(session.Config)
+	d.s3 = s3.NewFromConfig(session.Config, func(o *s3.Options) { o.UsePathStyle = session.PathStyle })
+	d.index = image.Index{API: d.s3, Bucket: d.bucket}
+	return nil
+}
+
+// deploy brings base and servers to the file, with the image of the commit.
+func (d *deployer) deploy(ctx context.Context) (pipe.Result, error) {
+	record, err := d.image(ctx)
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := d.base(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.servers(ctx, record, outputs)
+}
+
+// image finds the image of the commit and makes sure that it fits.
+func (d *deployer) image(ctx context.Context) (*image.Record, error) {
+	record, err := d.index.OfCommit(ctx, d.s.Application, d.s.Commit)
+	if err != nil {
+		return nil, exit.Unablef("%w", err)
+	}
+	if record == nil {
+		return nil, exit.Refusedf("there is no image of commit %.12s", d.s.Commit).
+			Hint("bake it first: pipe fearless/ami-bake with APPLICATION: '" + d.s.Application + "' and COMMIT: '" + d.s.Commit + "'")
+	}
+	img, err := image.ByID(ctx, d.ec2, record.Image)
+	if err != nil {
+		return nil, exit.Unablef("%w", err)
+	}
+	if err := fit(d.file, record, img); err != nil {
+		return nil, err
+	}
+	d.rt.Console.Info("Image %s (%s) of commit %.12s", record.Image, record.Name, record.Commit)
+	return record, nil
+}
+
+// digest names what an update is to lead to.
+func digest(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// token names one update: its target, the pipeline, and something of its own, since
+// CloudFormation refuses a token that it has seen with another change set.
+func (d *deployer) token(target string) string {
+	var random [3]byte
+	_, _ = rand.Read(random[:]) // never fails, see its documentation
+	build := "local"
+	if d.s.BuildNumber > 0 {
+		build = fmt.Sprintf("build-%d", d.s.BuildNumber)
+	}
+	return tokenPrefix(target) + build + "-" + hex.EncodeToString(random[:])
+}
+
+func (d *deployer) serviceRole(stackName string) string {
+	if stackName == d.file.BaseStack() {
+		return d.s.BaseRole
+	}
+	return d.s.ServersRole
+}
+
+// pause waits, unless the run ends first.
+func (d *deployer) pause(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,69 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
+	"bitbucket.org/fearless/pipes/shared/environment"
+	"bitbucket.org/fearless/pipes/shared/stack"
+)
+
+// resources are the physical ids of a stack's resources, by logical id.
+func (d *deployer) resources(ctx context.Context, s *stack.Stack) (map[string]string, error) {
+	physical := map[string]string{}
+	pages := cloudformation.NewListStackResourcesPaginator(d.cfn, &cloudformation.ListStackResourcesInput{StackName: &s.ID})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("the resources of stack %s cannot be listed: %w", s.Name, err)
+		}
+		for _, r := range page.StackResourceSummaries {
+			physical[aws.ToString(r.LogicalResourceId)] = aws.ToString(r.PhysicalResourceId)
+		}
+	}
+	return physical, nil
+}
+
+// capacities are the sizes to start the new groups with: those that scaling has reached,
+// within what the file allows. A role without a group starts at its minimum.
+func (d *deployer) capacities(ctx context.Context, physical map[string]string) (map[string]int, error) {
+	sizes := map[string]int{}
+	var names []string
+	for _, role := range d.file.Roles {
+		sizes[role.Name] = role.Min
+		if group := physical[role.Group()]; group != "" {
+			names = append(names, group)
+		}
+	}
+	if len(names) == 0 {
+		return sizes, nil
+	}
+	out, err := d.asg.DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: names})
+	if err != nil {
+		return nil, fmt.Errorf("the groups of servers cannot be looked up: %w", err)
+	}
+	live := map[string]int{}
+	for _, g := range out.AutoScalingGroups {
+		live[aws.ToString(g.AutoScalingGroupName)] = int(aws.ToInt32(g.DesiredCapacity))
+	}
+	for _, role := range d.file.Roles {
+		if desired, ok := live[physical[role.Group()]]; ok {
+			sizes[role.Name] = role.Clamp(desired)
+		}
+	}
+	return sizes, nil
+}
+
+// capacityParameters are the sizes in the words of the template.
+func capacityParameters(file *environment.File, sizes map[string]int) map[string]string {
+	parameters := map[string]string{}
+	for _, role := range file.Roles {
+		parameters[role.Capacity()] = strconv.Itoa(sizes[role.Name])
+	}
+	return parameters
+}

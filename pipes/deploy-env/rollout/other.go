@@ -1,0 +1,84 @@
+package rollout
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"bitbucket.org/fearless/pipes/shared/environment"
+	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/stack"
+)
+
+// templates writes both templates into .fearless, for people and for other tools. AWS
+// is not asked anything.
+func (d *deployer) templates() (*Result, error) {
+	dir := filepath.Join(d.rt.CloneDir(), ".fearless")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, exit.Unablef("the templates cannot be written: %w", err)
+	}
+	result := &Result{Application: d.s.Application, Environment: d.s.Environment, Outcome: OutcomeWritten}
+	for part, template := range map[string]*environment.Template{
+		"base": d.file.Base(), "servers": d.file.Servers(environment.Values{}),
+	} {
+		text, err := template.JSON()
+		if err != nil {
+			return nil, exit.Unablef("%w", err)
+		}
+		name := d.s.Environment + "." + part + ".json"
+		if err := os.WriteFile(filepath.Join(dir, name), append(text, '\n'), 0o644); err != nil {
+			return nil, exit.Unablef("the templates cannot be written: %w", err)
+		}
+		d.rt.Console.Info("Wrote .fearless/%s", name)
+		result.Files = append(result.Files, ".fearless/"+name)
+	}
+	return result, nil
+}
+
+// destroy deletes the stacks of an environment that is not protected.
+func (d *deployer) destroy(ctx context.Context) (*Result, error) {
+	if d.file.Protected {
+		return nil, exit.Refusedf("%s is protected: this pipe does not destroy it", d.s.Environment).
+			Hint("say protected: false in " + d.file.Path + ", deploy that, and destroy it then")
+	}
+	for _, name := range []string{d.file.ServersStack(), d.file.BaseStack()} {
+		now, _, err := d.settle(ctx, name, "")
+		if err != nil {
+			return nil, unable(err)
+		}
+		if now == nil {
+			d.rt.Console.Info("There is no stack %s", name)
+			continue
+		}
+		d.rt.Console.Info("Deleting stack %s", name)
+		final, events, err := stack.Delete(ctx, d.cfn, now, d.serviceRole(name), d.quietly)
+		if err != nil {
+			return nil, unable(err)
+		}
+		if final.Status != stack.DeleteComplete {
+			return nil, exit.Unablef("stack %s could not be deleted: %s", name, outcome(final, events))
+		}
+	}
+	d.rt.Console.Success("%s of %s is gone", d.s.Environment, d.s.Application)
+	return &Result{
+		Application: d.s.Application, Environment: d.s.Environment, Outcome: OutcomeDestroyed,
+		Seconds: time.Since(d.rt.Started).Seconds(),
+	}, nil
+}
+
+// uploadTemplate puts a template that is too large for the call into the bucket.
+func (d *deployer) uploadTemplate(ctx context.Context, p stack.Proposal) (string, error) {
+	key := "templates/" + d.s.Application + "/" + p.Stack + "/" + strings.TrimPrefix(p.Name, "fearless-") + ".json"
+	if _, err := d.s3.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &d.bucket, Key: &key, Body: bytes.NewReader([]byte(p.Body)), ContentType: aws.String("application/json"),
+	}); err != nil {
+		return "", exit.Unablef("the template cannot be put into the bucket: %w", err)
+	}
+	return "https://" + d.bucket + ".s3." + d.session.Region + ".amazonaws.com/" + key, nil
+}

@@ -1,0 +1,140 @@
+package rollout
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bitbucket.org/fearless/pipes/shared/console"
+	"bitbucket.org/fearless/pipes/shared/environment"
+	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/image"
+	"bitbucket.org/fearless/pipes/shared/stack"
+)
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	changes := []stack.Change{
+		{Action: "Modify", LogicalID: "WebGroup", Type: "AWS::AutoScaling::AutoScalingGroup", Replacement: "Conditional", Properties: []string{"LaunchTemplate"}},
+		{Action: "Modify", LogicalID: "WebTemplate", Type: "AWS::EC2::LaunchTemplate", Replacement: "False", Properties: []string{"LaunchTemplateData"}},
+		{Action: "Add", LogicalID: "Release", Type: "AWS::EC2::Instance"},
+		{Action: "Remove", LogicalID: "WorkerGroup", Type: "AWS::AutoScaling::AutoScalingGroup", Physical: "shop-WorkerGroup-1"},
+		{Action: "Modify", LogicalID: "Vpc", Type: "AWS::EC2::VPC", Replacement: "True", Properties: []string{"CidrBlock"}},
+	}
+	want := []string{
+		"+ Release (EC2::Instance)",
+		"- WorkerGroup (AutoScaling::AutoScalingGroup) shop-WorkerGroup-1",
+		"~ WebTemplate (EC2::LaunchTemplate): LaunchTemplateData",
+		"± Vpc (EC2::VPC) is replaced: CidrBlock",
+		"± WebGroup (AutoScaling::AutoScalingGroup) may be replaced: LaunchTemplate",
+	}
+	if diff := cmp.Diff(want, explain(changes)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"Vpc", "WebGroup", "WorkerGroup"}, interrupting(changes, nil)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"WebGroup"}, interrupting(changes, []string{"Vpc", "WorkerGroup"})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// load reads an environment file of a test.
+func load(t *testing.T, text string) *environment.File {
+	t.Helper()
+	file, err := environment.Load("environments/staging.yml", "shop", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+const staging = `
+network:
+  create: {cidr: 10.20.0.0/16}
+roles:
+  web: {instance: t3.small, min: 2, max: 4, http: {health: /health}}
+  worker: {instance: t3.small, processes: [worker, mailer]}
+`
+
+func TestFit(t *testing.T) {
+	t.Parallel()
+	file := load(t, staging)
+	record := image.Record{Image: "ami-1", Commit: "c0ffee", Architecture: "x86_64", Contract: 1, Processes: []string{"web", "worker", "mailer", "release"}}
+	available := &image.Image{ID: "ami-1", State: image.Available}
+	if err := fit(file, &record, available); err != nil {
+		t.Error(err)
+	}
+	for want, change := range map[string]func(*image.Record, **image.Image){
+		"it is not there any more": func(_ *image.Record, i **image.Image) { *i = nil },
+		"it is for arm64":          func(r *image.Record, _ **image.Image) { r.Architecture = "arm64" },
+		"speaks contract 9":        func(r *image.Record, _ **image.Image) { r.Contract = 9 },
+		"role worker runs the process type mailer, which its Procfile does not have (it has web, worker)": func(r *image.Record, _ **image.Image) { r.Processes = []string{"web", "worker"} },
+	} {
+		changed, img := record, available
+		change(&changed, &img)
+		err := fit(file, &changed, img)
+		if exit.CodeOf(err) != exit.Refused || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, exit code %d: %v", want, exit.CodeOf(err), err)
+		}
+	}
+}
+
+func TestStory(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s := newStory(console.New(&log, false), load(t, staging), map[string]int{"WebGroup": 2, "WorkerGroup": 1}, 5*time.Minute)
+	group := func(id, status, reason string) stack.Event {
+		return stack.Event{LogicalID: id, Type: "AWS::AutoScaling::AutoScalingGroup", Status: status, Reason: reason}
+	}
+	news := []stack.Event{
+		{LogicalID: "Release", Type: "AWS::EC2::Instance", Status: "CREATE_COMPLETE"},
+		group("WorkerGroup", "UPDATE_IN_PROGRESS", "Received SUCCESS signal with UniqueId i-9"),
+		group("WorkerGroup", "UPDATE_COMPLETE", ""),
+		group("WebGroup", "UPDATE_IN_PROGRESS", "Received SUCCESS signal with UniqueId i-1"),
+		group("WebGroup", "UPDATE_IN_PROGRESS", "Received SUCCESS signal with UniqueId i-2"),
+		group("WebGroup", "UPDATE_COMPLETE", ""),
+	}
+	if err := s.watch(t.Context(), &stack.Stack{Status: stack.UpdateInProgress}, news); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"The release process is done", "worker: 1 of 1 servers ready (i-9)", "web: 1 of 2 servers ready (i-1)",
+		"web: 2 of 2 servers ready (i-2)", "web: all servers ready", "while the release is watched, for 5m",
+	} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%q is not in:\n%s", want, log.String())
+		}
+	}
+	s.event(group("WebGroup", "UPDATE_IN_PROGRESS", "Received FAILURE signal with UniqueId i-7"))
+	s.event(group("WebGroup", "UPDATE_IN_PROGRESS", "Received FAILURE signal with UniqueId i-8"))
+	if s.failing != "i-7" {
+		t.Errorf("the first server that failed is %q", s.failing)
+	}
+}
+
+// A size that scaling has changed is no other target; an image is.
+func TestTarget(t *testing.T) {
+	t.Parallel()
+	d := &deployer{s: &Settings{Application: "shop", Environment: "staging"}, file: load(t, staging)}
+	target := func(v environment.Values) string {
+		_, name, err := d.proposal("shop-staging", d.file.Servers(v))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	one := target(environment.Values{Image: "ami-1", Capacity: map[string]int{"web": 2}})
+	if other := target(environment.Values{Image: "ami-1", Capacity: map[string]int{"web": 3}}); other != one {
+		t.Errorf("another size is another target: %s, %s", one, other)
+	}
+	if other := target(environment.Values{Image: "ami-2", Capacity: map[string]int{"web": 2}}); other == one {
+		t.Error("another image is the same target")
+	}
+	if token := d.token(one); !strings.HasPrefix(token, tokenPrefix(one)) || len(token) > 128 || strings.Trim(token, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		t.Errorf("token %q", token)
+	}
+}

@@ -1,0 +1,110 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
+	"bitbucket.org/fearless/pipes/shared/environment"
+	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/stack"
+)
+
+// settle waits until a stack can be changed, and brings it there when it cannot get
+// there by itself. A stack that is not there, or never came to life, gives nil.
+//
+// An update that is under way with our own digest is the one we came for, started by a
+// run that was killed or by a parallel one: it is handed back to be followed.
+func (d *deployer) settle(ctx context.Context, name, digest string) (now *stack.Stack, ours bool, err error) {
+	for {
+		s, err := stack.Describe(ctx, d.cfn, name)
+		if err != nil || s == nil {
+			return nil, false, err
+		}
+		if err := d.own(s); err != nil {
+			return nil, false, err
+		}
+		switch {
+		case s.Status.Busy():
+			latest, err := stack.Latest(ctx, d.cfn, s.ID)
+			if err != nil {
+				return nil, false, err
+			}
+			if digest != "" && strings.HasPrefix(latest.Token, tokenPrefix(digest)) && !strings.Contains(string(s.Status), "ROLLBACK") {
+				return s, true, nil
+			}
+			d.rt.Console.Info("Stack %s is busy (%s%s): waiting for that to end", name, s.Status, startedBy(latest.Token))
+			if _, _, err := stack.Follow(ctx, d.cfn, s.ID, latest.ID, d.quietly); err != nil {
+				return nil, false, err
+			}
+		case s.Status == stack.UpdateRollbackFailed:
+			if err := d.continueRollback(ctx, s); err != nil {
+				return nil, false, err
+			}
+		case s.Status.Dead():
+			d.rt.Console.Warn("Stack %s never came to life (%s): removing it and starting anew", name, s.Status)
+			final, _, err := stack.Delete(ctx, d.cfn, s, d.serviceRole(name), d.quietly)
+			if err != nil {
+				return nil, false, err
+			}
+			if final.Status != stack.DeleteComplete {
+				return nil, false, exit.Unablef("stack %s cannot be removed (%s: %s)", name, final.Status, final.Reason)
+			}
+			return nil, false, nil
+		default:
+			return s, false, nil
+		}
+	}
+}
+
+// own refuses a stack that this application and environment did not make.
+func (d *deployer) own(s *stack.Stack) error {
+	application, name := s.Tags[environment.TagApplication], s.Tags[environment.TagEnvironment]
+	if application == d.s.Application && name == d.s.Environment {
+		return nil
+	}
+	return exit.Refusedf("stack %s was not made by this pipe for %s of %s (its tags say %q of %q)",
+		s.Name, d.s.Environment, d.s.Application, name, application).
+		Hint("rename the application or the environment, or remove that stack")
+}
+
+func (d *deployer) continueRollback(ctx context.Context, s *stack.Stack) error {
+	d.rt.Console.Warn("The last rollback of stack %s failed (%s): continuing it", s.Name, s.Reason)
+	latest, err := stack.Latest(ctx, d.cfn, s.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := d.cfn.ContinueUpdateRollback(ctx, &cloudformation.ContinueUpdateRollbackInput{StackName: &s.ID}); err != nil {
+		return fmt.Errorf("the rollback of stack %s cannot be continued: %w", s.Name, err)
+	}
+	final, events, err := stack.Follow(ctx, d.cfn, s.ID, latest.ID, d.quietly)
+	if err != nil {
+		return err
+	}
+	if final.Status == stack.UpdateRollbackFailed {
+		return exit.Unablef("the rollback of stack %s fails again: %s", s.Name, outcome(final, events)).
+			Hint("mend what it names, then run the pipe again")
+	}
+	return nil
+}
+
+// quietly follows without a line for each event.
+func (d *deployer) quietly(_ context.Context, now *stack.Stack, _ []stack.Event) error {
+	d.waiting.Update("%s is %s", now.Name, now.Status)
+	return nil
+}
+
+// tokenPrefix begins the request token of every update to the same target. CloudFormation
+// copies the token into each event of the update, where another run finds it.
+func tokenPrefix(digest string) string { return "fearless-" + digest + "-" }
+
+// startedBy reads the build number out of a token, for people.
+func startedBy(token string) string {
+	if _, build, ok := strings.Cut(token, "-build-"); ok {
+		number, _, _ := strings.Cut(build, "-")
+		return ", started by pipeline " + number
+	}
+	return ""
+}

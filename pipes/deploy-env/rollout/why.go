@@ -1,0 +1,56 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"bitbucket.org/fearless/pipes/shared/contract"
+)
+
+// tailOfLog is how much of a failing server's log is shown, in lines.
+const tailOfLog = 40
+
+// serverWords shows what a server left in the bucket before it said that it failed:
+// why, and the end of its log. A server that could not even do that has no words.
+func (d *deployer) serverWords(ctx context.Context, server string) string {
+	place := contract.Place{Bucket: d.bucket, Prefix: d.file.Logs()}
+	for _, role := range append(d.roleNames(), contract.ReleaseProcess) {
+		log, err := d.object(ctx, place.Log(role, server))
+		if err != nil || log == "" {
+			continue
+		}
+		lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
+		d.rt.Console.Output(role+" "+server, strings.Join(lines[max(0, len(lines)-tailOfLog):], "\n"))
+		if state, err := d.object(ctx, place.State(role, server)); err == nil && state != "" {
+			if parsed, err := contract.ParseState([]byte(state)); err == nil && parsed.Reason != "" {
+				return fmt.Sprintf("server %s: %s", server, parsed.Reason)
+			}
+		}
+		return ""
+	}
+	return ""
+}
+
+func (d *deployer) roleNames() []string {
+	var names []string
+	for _, r := range d.file.Roles {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// object reads a small object; one that is not there is empty.
+func (d *deployer) object(ctx context.Context, key string) (string, error) {
+	out, err := d.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(d.bucket), Key: &key})
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = out.Body.Close() }()
+	content, err := io.ReadAll(io.LimitReader(out.Body, 512<<10))
+	return string(content), err
+}
