@@ -79,7 +79,7 @@ func readNewBalancer(t table) *NewBalancer {
 		b.Redirect = redirect
 	}
 	if v, ok := t.get("idle"); ok {
-		b.Idle, _ = v.duration(time.Second, 4000*time.Second)
+		b.Idle, _ = v.duration(time.Second, time.Hour)
 	}
 	return b
 }
@@ -96,16 +96,14 @@ func (f *File) checkBalancer(t table) {
 	if f.Balancer == nil {
 		return
 	}
-	v, given := t.get("balancer")
-	if !given {
-		v = t.value
-	}
 	switch {
 	case f.Balancer.Use != nil && f.Network.Create != nil:
+		v, _ := t.get("balancer")
 		v.problemf("a used balancer needs a used network (network: use), it reaches servers in its own network only")
 	case f.Balancer.Create != nil && f.Network.Use != nil:
 		if s := f.Network.Use.BalancerSubnets; len(s) == 1 && known(s) {
-			v.problemf("a new balancer needs subnets in two zones, network.use has one: give balancer_subnets")
+			v, _ := t.get("network")
+			v.problemf("a new balancer needs subnets in two zones, give balancer_subnets")
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (f *File) newBalancer(t *Template, n site, b NewBalancer) {
 		object{"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": "true"},
 	}
 	if f.Protected {
-		t.parameter(Parameter{Name: Protect, Type: typeString, Value: "true"}, "Deletion protection: true or false")
+		t.parameter(Parameter{Name: Protect, Type: typeString, Value: "true"}, "Deletion protection", yesOrNo)
 		attributes = append(attributes, object{"Key": "deletion_protection.enabled", "Value": ref(Protect)})
 	}
 	balancer := resource{Type: "AWS::ElasticLoadBalancingV2::LoadBalancer", Properties: object{

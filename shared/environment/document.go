@@ -28,6 +28,19 @@ func at(tk *token.Token) place {
 	return place{max(tk.Position.Line, 1), max(tk.Position.Column, 1)}
 }
 
+// begin is where a node begins; the parser puts a table at its first colon.
+func begin(node ast.Node) place {
+	if node == nil {
+		return place{1, 1}
+	}
+	if m, ok := node.(ast.MapNode); ok && node.GetToken() != nil && node.GetToken().Type != token.MappingStartType {
+		if rows := m.MapRange(); rows.Next() && rows.KeyValue().Key != nil {
+			return at(rows.KeyValue().Key.GetToken())
+		}
+	}
+	return at(node.GetToken())
+}
+
 type problem struct {
 	place
 	text string
@@ -87,10 +100,10 @@ func (d *document) body(file *ast.File) *value {
 		switch {
 		case doc.Body == nil || doc.Body.Type() == ast.CommentGroupType:
 		case doc.Body.Type() == ast.DirectiveType:
-			d.problemf(at(doc.Body.GetToken()), "directives (%%…) are not understood")
+			d.problemf(begin(doc.Body), "directives (%%…) are not understood")
 			return nil
 		case body != nil:
-			d.problemf(at(doc.Body.GetToken()), "a second document, an environment is one")
+			d.problemf(begin(doc.Body), "a second document, an environment is one")
 			return nil
 		default:
 			body = doc.Body
@@ -100,7 +113,7 @@ func (d *document) body(file *ast.File) *value {
 		d.problemf(place{1, 1}, "the file is empty, at least roles are needed")
 		return nil
 	}
-	return &value{doc: d, node: body, at: at(body.GetToken())}
+	return &value{doc: d, node: body, at: begin(body)}
 }
 
 // parseYAML keeps a bug of the parser from ending the pipe: it has panicked on
@@ -121,7 +134,11 @@ func (d *document) syntax(err error) {
 		d.problemf(place{1, 1}, "not valid YAML: %s", firstLine(err.Error()))
 		return
 	}
-	d.problemf(at(known.Token), "not valid YAML: %s", firstLine(known.Message))
+	message := firstLine(known.Message)
+	if strings.ContainsRune(message, '\t') {
+		message = "a tab, but YAML is indented with spaces"
+	}
+	d.problemf(at(known.Token), "not valid YAML: %s", message)
 }
 
 func firstLine(s string) string {

@@ -141,6 +141,7 @@ const (
 	TagRole        = "fearless:role"
 	TagCommit      = "fearless:commit"   // what was released
 	TagSettings    = "fearless:settings" // digest of the settings it was released with
+	TagRelease     = "fearless:release"  // of a group: the server that ran the release process before it, or none
 )
 
 // Tags are the tags of both stacks. They hold nothing that a release changes,

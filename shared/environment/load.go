@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/settings"
 )
 
 var (
@@ -102,9 +103,9 @@ func (f *File) readSoak(t table) {
 	switch {
 	case !ok:
 	case d%time.Minute != 0:
-		v.problemf("%s is not a number of whole minutes", d)
+		v.problemf("%s is not a number of whole minutes", settings.Duration(d))
 	case d > longestScalingSoak && f.scales():
-		v.problemf("%s is too long, at most 10m while a role can scale (max above min): the old servers wait all the time", d)
+		v.problemf("%s is too long, at most 10m while a role can scale (max above min)", settings.Duration(d))
 	}
 	f.Soak = d
 }

@@ -52,7 +52,7 @@ func (v value) reference(n noun) (Reference, bool) {
 		return Reference{}, false
 	}
 	if !n.form.MatchString(s) && !ssmForm.MatchString(s) && !stackForm.MatchString(s) {
-		v.problemf("%q is not %s, ssm:/path or stack:name/Output", short(s), n.example)
+		v.problemf("%q is neither like %s nor ssm:/path or stack:name/Output", short(s), n.example)
 		return Reference{}, false
 	}
 	return Reference{Text: s, at: v.at}, true

@@ -49,11 +49,12 @@ func (f *File) readRoles(t table) {
 		t.problemf("roles is missing, an environment has at least one")
 		return
 	}
+	before := len(v.doc.problems)
 	roles := v.entries()
 	switch n := len(roles.keys); {
 	case roles.values == nil:
 		return
-	case n == 0:
+	case n == 0 && len(v.doc.problems) == before:
 		v.problemf("no role, an environment has at least one")
 	case n > mostRoles:
 		v.problemf("%d roles, at most %d are possible", n, mostRoles)
@@ -129,7 +130,7 @@ func (r *Role) readSize(t table) {
 	r.Min, r.Max = 1, 1
 	if v, ok := t.get("exactly"); ok {
 		r.Singleton = true
-		if _, ok := v.number(1, 1); ok && (t.has("min") || t.has("max")) {
+		if _, one := v.number(1, 1); one && (t.has("min") || t.has("max")) {
 			v.problemf("there is a min or max as well, exactly stands alone")
 		}
 		return

@@ -1,7 +1,6 @@
 package environment
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -62,7 +61,7 @@ func (f *File) serverParameters(t *Template, v Values) {
 	given(ParameterImage, "Image of the servers", v.Image)
 	given(ParameterCommit, "Commit that is released", v.Commit)
 	given(ParameterSettings, "Digest of the settings, so that changed ones start new servers", v.SettingsDigest)
-	given(ParameterRun, "Run the release process: true or false", strconv.FormatBool(v.RunRelease))
+	t.parameter(Parameter{Name: ParameterRun, Type: typeString, Value: strconv.FormatBool(v.RunRelease)}, "Run the release process", yesOrNo)
 	given(OutputServerGroup, "Security group of servers", v.Base[OutputServerGroup])
 	given(OutputProfile, "What servers may do", v.Base[OutputProfile])
 	t.parameter(Parameter{Name: OutputSubnets, Type: typeList, Value: v.Base[OutputSubnets]}, "Where servers go")
@@ -103,9 +102,10 @@ func wave(r Role) int {
 	return 0
 }
 
-// before are the groups that must be live before a role's is started.
+// before are the resources that must be there before a role's group is made,
+// beside the release process.
 func (f *File) before(r Role) []string {
-	all := []string{idRelease}
+	var all []string
 	if r.HTTP != nil {
 		all = append(all, r.id("Rule")) // servers behind no rule are never checked
 	}
@@ -128,5 +128,3 @@ func (f *File) capacity(r Role, v Values) int {
 func versioned(template string) object {
 	return object{"LaunchTemplateId": ref(template), "Version": attribute(template, "LatestVersionNumber")}
 }
-
-func description(r Role) string { return fmt.Sprintf("Servers of role %s to start with", r.Name) }

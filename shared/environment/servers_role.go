@@ -20,7 +20,8 @@ const (
 const longestLeave = 5 * time.Minute
 
 func (f *File) role(t *Template, r Role, v Values) {
-	t.parameter(Parameter{Name: r.Capacity(), Type: typeNumber, Value: strconv.Itoa(f.capacity(r, v))}, description(r))
+	t.parameter(Parameter{Name: r.Capacity(), Type: typeNumber, Value: strconv.Itoa(f.capacity(r, v))},
+		"Servers of role "+r.Name+" to start with", object{"MinValue": r.Min, "MaxValue": r.Max})
 	t.add(r.id("Template"), resource{Type: "AWS::EC2::LaunchTemplate", Properties: object{
 		"LaunchTemplateData": f.launchTemplate(r.Name, r.Instance, f.userData(r)),
 	}})
@@ -105,7 +106,11 @@ func (f *File) groupTags(r Role) []any {
 	for _, tag := range all {
 		tag.(object)["PropagateAtLaunch"] = true
 	}
-	return all
+	// This makes the group wait for the release process, when there is one:
+	// DependsOn may name no resource whose condition is false.
+	return append(all, object{"Key": TagRelease, "PropagateAtLaunch": false, "Value": object{
+		"Fn::If": []any{conditionRelease, ref(idRelease), "none"},
+	}})
 }
 
 func (f *File) targets(t *Template, r Role) {

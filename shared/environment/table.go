@@ -71,7 +71,8 @@ func (t *table) add(row *ast.MappingValueNode) {
 		name = t.name + "." + short(key.Value)
 	}
 	if first, twice := t.values[key.Value]; twice {
-		where.problemf("%s is there twice, first on line %d", short(key.Value), first.at.line)
+		where.name = name
+		where.problemf("is there twice, first on line %d", first.at.line)
 		return
 	}
 	t.keys = append(t.keys, key.Value)
@@ -89,7 +90,7 @@ func describeKey(key ast.MapKeyNode) string {
 }
 
 // get finds a key. The value's place is that of the value itself, where a
-// correction belongs; a key without a value is found at the key.
+// correction belongs; a table and a key without a value are found at the key.
 func (t table) get(key string) (value, bool) {
 	v, ok := t.values[key]
 	if !ok {
@@ -98,8 +99,10 @@ func (t table) get(key string) (value, bool) {
 	if v.node == nil {
 		v.node = ast.Null(nil)
 	}
-	if v.node.Type() != ast.NullType && v.node.Type() != ast.MappingType && v.node.Type() != ast.MappingValueType {
-		v.at = at(v.node.GetToken())
+	switch v.node.Type() {
+	case ast.NullType, ast.MappingType, ast.MappingValueType:
+	default:
+		v.at = begin(v.node)
 	}
 	return v, true
 }

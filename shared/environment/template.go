@@ -77,8 +77,16 @@ const (
 	typeStoredList = "AWS::SSM::Parameter::Value<List<String>>"
 )
 
-func (t *Template) parameter(p Parameter, description string) {
-	t.body.Parameters[p.Name] = object{"Type": p.Type, "Description": description}
+// yesOrNo is the limit of a parameter that is true or false.
+var yesOrNo = object{"AllowedValues": []string{"true", "false"}}
+
+// parameter declares one; limits are what CloudFormation checks values by.
+func (t *Template) parameter(p Parameter, description string, limits ...object) {
+	declared := object{"Type": p.Type, "Description": description}
+	for _, limit := range limits {
+		maps.Copy(declared, limit)
+	}
+	t.body.Parameters[p.Name] = declared
 	t.Parameters = append(t.Parameters, p)
 	slices.SortFunc(t.Parameters, func(a, b Parameter) int { return strings.Compare(a.Name, b.Name) })
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 
 	"bitbucket.org/fearless/pipes/shared/settings"
 )
@@ -112,11 +113,15 @@ func (v value) number(low, high int) (int, bool) {
 		return low, false
 	}
 	number, err := strconv.Atoi(fmt.Sprint(n.Value))
-	if err != nil || number < low || number > high {
+	switch {
+	case err == nil && number >= low && number <= high:
+		return number, true
+	case low == high:
+		v.problemf("%s is not possible, only %d is", short(n.Token.Value), low)
+	default:
 		v.problemf("%s is not within %d and %d", short(n.Token.Value), low, high)
-		return low, false
 	}
-	return number, true
+	return low, false
 }
 
 // duration is a span such as 90s within bounds, in whole seconds.
@@ -151,19 +156,46 @@ func (v value) list(most int) []value {
 		v.wrong("a list such as [a, b]")
 		return nil
 	}
-	if len(n.Values) > most {
+	switch {
+	case len(n.Values) == 0:
+		v.problemf("an empty list, leave it out")
+		return nil
+	case len(n.Values) > most:
 		v.problemf("%d values, at most %d are allowed", len(n.Values), most)
 		return nil
 	}
 	var items []value
 	for i, node := range n.Values {
-		item := value{doc: v.doc, name: fmt.Sprintf("%s[%d]", v.name, i), at: v.at, node: node}
-		if node != nil {
-			item.at = at(node.GetToken())
-		}
-		items = append(items, item)
+		node = rejoin(node)
+		items = append(items, value{doc: v.doc, name: fmt.Sprintf("%s[%d]", v.name, i), at: begin(node), node: node})
 	}
 	return items
+}
+
+// rejoin mends what the parser does to a:b in a list within braces: it takes
+// it for a table, but without a space behind the colon it is a text.
+func rejoin(node ast.Node) ast.Node {
+	table, ok := node.(ast.MapNode)
+	if !ok || node.GetToken() == nil || node.GetToken().Type == token.MappingStartType {
+		return node
+	}
+	rows := table.MapRange()
+	if !rows.Next() {
+		return node
+	}
+	row := rows.KeyValue()
+	if rows.Next() || row.Key == nil || row.Value == nil || row.Start == nil {
+		return node
+	}
+	key, last := row.Key.GetToken(), row.Value.GetToken()
+	if key == nil || last == nil || at(last) != (place{at(row.Start).line, at(row.Start).column + 1}) {
+		return node
+	}
+	if _, scalar := row.Value.(ast.ScalarNode); !scalar || row.Value.Type() == ast.NullType {
+		return node
+	}
+	whole := token.String(key.Value+":"+last.Value, key.Value+":"+last.Value, key.Position)
+	return ast.String(whole)
 }
 
 // texts is a list of different texts of one form.
