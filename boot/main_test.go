@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"testing"
 	"time"
 
@@ -85,8 +87,12 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s does not match %s within 10 s: %s", args[0], args[1], text)
 }
 
-// aws plays metadata service, Parameter Store and bucket.
-type aws struct{ dir string }
+// aws plays metadata service, Parameter Store, bucket, and the services whose
+// answers are files.
+type aws struct {
+	dir    string
+	asking sync.Mutex
+}
 
 func (a *aws) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
@@ -95,6 +101,8 @@ func (a *aws) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "token")
 	case r.Method == http.MethodPut:
 		a.upload(w, r)
+	case r.Method == http.MethodPost && r.Header.Get("X-Amz-Target") == "":
+		a.query(w, r)
 	case r.Method == http.MethodPost:
 		a.parameters(w, r)
 	default:
@@ -115,6 +123,8 @@ func (a *aws) metadata(w http.ResponseWriter, r *http.Request) {
 			time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 	case "/latest/user-data":
 		http.ServeFile(w, r, filepath.Join(a.dir, "user-data.json"))
+	case "/latest/meta-data/autoscaling/target-lifecycle-state":
+		http.ServeFile(w, r, filepath.Join(a.dir, "lifecycle"))
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
@@ -132,6 +142,26 @@ func (a *aws) upload(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
+}
+
+// query answers an action with the file of its name, and notes what was asked.
+func (a *aws) query(w http.ResponseWriter, r *http.Request) {
+	a.asking.Lock()
+	defer a.asking.Unlock()
+	f, err := os.OpenFile(filepath.Join(a.dir, "asked"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err == nil {
+		err = errors.Join(r.ParseForm(), fprintln(f, r.PostForm.Encode()), f.Close())
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	http.ServeFile(w, r, filepath.Join(a.dir, r.PostForm.Get("Action")+".xml"))
+}
+
+func fprintln(w io.Writer, line string) error {
+	_, err := fmt.Fprintln(w, line)
+	return err
 }
 
 // parameters answers with the file that lists them by path.

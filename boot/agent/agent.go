@@ -126,7 +126,7 @@ func (a *agent) stay(ctx context.Context, types []string, calls map[string]Call)
 	defer end()
 	if a.userData.Singleton {
 		if err := a.alone(shift.duty); err != nil {
-			a.reports.set(false, "the server was told to stop", nil)
+			a.reports.set(false, shift.why(), nil)
 			return a.depart(ctx, shift)
 		}
 	}
@@ -154,7 +154,7 @@ func (a *agent) serve(shift *shift, types []string, calls map[string]Call) {
 	go func() { defer close(watched); watch.run(shift.duty) }()
 	staff.work(shift.work)
 	<-watched
-	a.reports.set(false, "the server was told to stop", staff.states())
+	a.reports.set(false, shift.why(), staff.states())
 	a.log.say("everything has ended")
 }
 

@@ -24,6 +24,8 @@ const (
 	leavePoll = 5 * time.Second
 )
 
+const dismissal = "the group ends this server"
+
 // shift is the time that a server of a group is at work.
 type shift struct {
 	duty context.Context // being, or becoming, ready
@@ -46,11 +48,20 @@ func (a *agent) begin(ctx context.Context) (s *shift, end func()) {
 		}
 		s.dismissed = time.Now()
 		leave()
-		a.log.say("the group ends this server")
+		a.log.say(dismissal)
 		a.unload(work)
 		stop()
 	}()
 	return s, func() { stop(); <-s.watched }
+}
+
+// why says how the shift came to its end.
+func (s *shift) why() string {
+	<-s.watched
+	if s.dismissed.IsZero() {
+		return "the server was told to stop"
+	}
+	return dismissal
 }
 
 // dismissed waits until the group ends this server; false: the context ended
@@ -114,7 +125,6 @@ func (a *agent) unload(ctx context.Context) {
 // farewell tells the group that it may end the server, once everything here
 // has ended, and waits for that: systemd would start boot again.
 func (a *agent) farewell(ctx context.Context, dismissed time.Time) {
-	a.reports.set(false, "the group ends this server", nil)
 	bounded, cancel := context.WithDeadline(context.WithoutCancel(ctx), dismissed.Add(leaveBound))
 	defer cancel()
 	a.reports.flush(bounded)

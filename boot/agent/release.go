@@ -101,7 +101,7 @@ func (a *agent) runRelease(ctx context.Context, call Call) error {
 func (a *agent) idle(ctx context.Context, reason error) {
 	a.log.say("no other process is started")
 	a.reports.set(false, reason.Error(), nil)
-	a.ballot.insist(ctx, false, contract.MaxDrain.Std())
+	a.ballot.insist(ctx, false, a.userData.ReadyTime())
 	<-ctx.Done()
 }
 
