@@ -13,14 +13,14 @@ import (
 
 // FromTemplate is a launch that another service asks for.
 type FromTemplate struct {
-	Template string // id of the launch template
-	Version  string // a number, $Latest or $Default
-	Subnet   string
-
 	// Group is the Auto Scaling group that launches, "" when it is none. A
 	// group may put its subnet into the template's network interface; anybody
 	// else who names a subnet may not have a template with one.
 	Group string
+
+	Template string // id of the launch template
+	Version  string // a number, $Latest or $Default
+	Subnet   string
 
 	// Tags are tags of the instance over those of the template. Keys that
 	// start with aws: are the asking service's own.

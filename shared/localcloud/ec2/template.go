@@ -82,12 +82,10 @@ func (t *template) version(wanted string) (templateVersion, *wire.Error) {
 
 // Template is a version of a launch template as Auto Scaling looks at it.
 type Template struct {
-	ID, Name      string
-	Version       string // its number, never $Latest
-	Latest        string // the number of the newest version
-	Image, Type   string
-	HasInterface  bool // it describes the network interface
-	SecurityGroup []string
+	ID, Name string
+	Version  string // its number, never $Latest
+	Image    string
+	Type     string
 }
 
 // Template finds a version of a launch template: a number, $Latest or
@@ -99,11 +97,7 @@ func (s *Service) Template(id, version string) (Template, error) {
 	if failure != nil {
 		return Template{}, failure
 	}
-	l, _ := wire.Read(v.form, decodeLaunch) // it was read when the version was made
-	return Template{
-		ID: t.id, Name: t.name, Version: strconv.Itoa(v.number), Latest: strconv.Itoa(t.latest().number),
-		Image: l.Image, Type: l.Type, HasInterface: v.form.Has("NetworkInterface.1.DeviceIndex"), SecurityGroup: l.Groups,
-	}, nil
+	return Template{ID: t.id, Name: t.name, Version: strconv.Itoa(v.number), Image: v.form.Get("ImageId"), Type: v.form.Get("InstanceType")}, nil
 }
 
 func (s *Service) templateVersion(id, version string) (*template, templateVersion, *wire.Error) {
