@@ -7,60 +7,79 @@ import (
 )
 
 // abandoned is the age at which a job that was taken counts as lost with its
-// worker.
+// worker. No job may take longer, or it is done twice.
 const abandoned = time.Minute
 
-// work does one job after the other until the context ends; a job that has
-// begun is finished first.
-func work(ctx context.Context, spool Spool, pause time.Duration) error {
+// worker does jobs, one after the other.
+type worker struct {
+	spool Spool
+	name  string        // written beside every job that it does
+	pause time.Duration // while no job waits
+	takes time.Duration // how long a job is
+}
+
+// work goes on until the context ends; a job that has begun is finished first.
+func (w worker) work(ctx context.Context) error {
 	// On a server of its own the release step ran elsewhere.
-	if err := spool.Migrate(); err != nil {
+	if err := w.spool.Migrate(); err != nil {
 		return err
-	}
-	if n, err := spool.Return(abandoned); err != nil {
-		return err
-	} else if n > 0 {
-		log.Printf("%d jobs of a lost worker wait again", n)
 	}
 	log.Print("waiting for jobs")
+	looked := time.Time{}
 	for ctx.Err() == nil {
-		job, found, err := spool.Take()
+		if time.Since(looked) >= abandoned {
+			looked = time.Now()
+			if n, err := w.spool.Return(abandoned); err != nil {
+				return err
+			} else if n > 0 {
+				log.Printf("%d jobs of a lost worker wait again", n)
+			}
+		}
+		job, found, err := w.spool.Take()
 		if err != nil {
 			return err
 		}
 		if found {
-			if err := do(spool, job); err != nil {
+			if err := w.do(job); err != nil {
 				return err
 			}
 			continue
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause):
+		case <-time.After(w.pause):
 		}
 	}
 	log.Print("told to stop, no job is under way")
 	return nil
 }
 
-// do is the work itself: it says how long the job had to wait.
-func do(spool Spool, job Job) error {
-	log.Printf("job %s done, it waited %s", job.Name, time.Since(job.Created).Round(time.Millisecond))
-	return spool.Finish(job)
+// do is the work itself: it takes its time, and says how long the job waited.
+func (w worker) do(job Job) error {
+	waited := time.Since(job.Created).Round(time.Millisecond)
+	<-time.After(w.takes)
+	log.Printf("job %d done, it waited %s", job.Number, waited)
+	return w.spool.Finish(job, w.name)
 }
 
-// schedule queues a job at every full interval. The job is named by its time,
-// so that two schedulers, or one that was restarted, queue it once.
-func schedule(ctx context.Context, spool Spool, every time.Duration) error {
-	if err := spool.Migrate(); err != nil {
+// scheduler queues a job at every full interval. There should be one, but the
+// spool would bear two.
+type scheduler struct {
+	spool Spool
+	name  string
+	every time.Duration
+}
+
+func (s scheduler) schedule(ctx context.Context) error {
+	if err := s.spool.Migrate(); err != nil {
 		return err
 	}
-	log.Printf("one job every %s", every)
+	log.Printf("one job every %s", s.every)
 	for {
-		if err := tick(spool, time.Now(), every); err != nil {
+		if err := s.tick(time.Now()); err != nil {
 			return err
 		}
-		next := time.Now().Truncate(every).Add(every)
+		next := time.Now().Truncate(s.every).Add(s.every)
 		select {
 		case <-ctx.Done():
 			log.Print("told to stop")
@@ -70,11 +89,14 @@ func schedule(ctx context.Context, spool Spool, every time.Duration) error {
 	}
 }
 
-func tick(spool Spool, now time.Time, every time.Duration) error {
-	at := now.UTC().Truncate(every)
-	added, err := spool.Add(Job{Name: at.Format("20060102T150405.000") + "-tick", Created: now.UTC()})
+func (s scheduler) tick(now time.Time) error {
+	if err := s.spool.note(ticksFile, now.UTC().Format(time.RFC3339Nano)+" "+s.name); err != nil {
+		return err
+	}
+	tick := now.UTC().Truncate(s.every).Format("20060102T150405.000")
+	job, added, err := s.spool.AddTick(tick)
 	if added {
-		log.Printf("tick of %s queued", at.Format(time.TimeOnly))
+		log.Printf("job %d queued", job.Number)
 	}
 	return err
 }

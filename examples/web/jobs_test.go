@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,65 +35,69 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
-func TestJobIsDoneOnce(t *testing.T) {
+func TestJobIsTakenOnce(t *testing.T) {
 	spool := newSpool(t)
-	job := Job{Name: "20260501T120000.000-tick", Created: time.Now()}
-	for i, want := range []bool{true, false} {
-		if added, err := spool.Add(job); added != want || err != nil {
-			t.Errorf("time %d: added %v, %v", i+1, added, err)
-		}
+	if job, err := spool.Add("a"); err != nil || job.Number != 1 {
+		t.Fatalf("%+v, %v", job, err)
 	}
 	taken, found, err := spool.Take()
-	if err != nil || !found || taken.Name != job.Name {
+	if err != nil || !found || taken.Number != 1 || taken.Name != "a" {
 		t.Fatalf("took %+v, %v, %v", taken, found, err)
 	}
 	if _, found, _ := spool.Take(); found {
 		t.Error("taken twice")
 	}
-	if added, err := spool.Add(job); added || err != nil {
-		t.Errorf("queued again while it is done: %v, %v", added, err)
-	}
-	if err := spool.Finish(taken); err != nil {
+	expect(t, spool, Tally{Queued: 1, Working: 1})
+	if err := spool.Finish(taken, "w"); err != nil {
 		t.Fatal(err)
 	}
-	if waiting, done := spool.Count(); waiting != 0 || done != 1 {
-		t.Errorf("%d wait, %d are done", waiting, done)
+	expect(t, spool, Tally{Queued: 1, Done: 1})
+}
+
+func expect(t *testing.T, spool Spool, want Tally) {
+	t.Helper()
+	if got, err := spool.Tally(); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 }
 
-func TestOldestFirstAndFewKept(t *testing.T) {
+// Two schedulers, or one that was started again, queue a tick once.
+func TestTickIsQueuedOnce(t *testing.T) {
 	spool := newSpool(t)
 	start := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	for i := keep + 20; i > 0; i-- {
-		if err := tick(spool, start.Add(time.Duration(i)*time.Second), time.Second); err != nil {
+	for i, test := range []struct {
+		after time.Duration
+		who   string
+	}{{0, "a"}, {9 * time.Second, "b"}, {11 * time.Second, "b"}, {5 * time.Second, "a"}} {
+		s := scheduler{spool: spool, name: test.who, every: 10 * time.Second}
+		if err := s.tick(start.Add(test.after)); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	expect(t, spool, Tally{Queued: 2, Waiting: 2, Schedulers: 2, Overlaps: 1, Gap: 9 * time.Second})
+}
+
+func TestOldestFirst(t *testing.T) {
+	spool := newSpool(t)
+	for range 12 {
+		if _, err := spool.Add("a"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	last := ""
-	for {
+	for want := 1; want <= 12; want++ {
 		job, found, err := spool.Take()
-		if err != nil {
+		if err != nil || !found || job.Number != want {
+			t.Fatalf("took %d, %v, %v, want %d", job.Number, found, err, want)
+		}
+		if err := spool.Finish(job, "w"); err != nil {
 			t.Fatal(err)
 		}
-		if !found {
-			break
-		}
-		if job.Name <= last {
-			t.Errorf("%s came after %s", job.Name, last)
-		}
-		last = job.Name
-		if err := spool.Finish(job); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, done := spool.Count(); done != keep {
-		t.Errorf("%d finished jobs are kept", done)
 	}
 }
 
-func TestLostJobWaitsAgain(t *testing.T) {
+func TestAbandonedJobWaitsAgain(t *testing.T) {
 	spool := newSpool(t)
-	if _, err := spool.Add(Job{Name: "a"}); err != nil {
+	if _, err := spool.Add("a"); err != nil {
 		t.Fatal(err)
 	}
 	if _, found, err := spool.Take(); !found || err != nil {
@@ -108,30 +114,85 @@ func TestLostJobWaitsAgain(t *testing.T) {
 	}
 }
 
-// Scheduler and worker together, as the Procfile runs them.
-func TestSchedulerFeedsWorker(t *testing.T) {
+// What went wrong is counted, and the tally fails.
+func TestTallyFindsLostAndDoubleWork(t *testing.T) {
+	spool := newSpool(t)
+	for range 5 {
+		if _, err := spool.Add("a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		job, _, err := spool.Take()
+		if err == nil && job.Number == 2 {
+			err = spool.note(doneFile, "2 another")
+		}
+		if err == nil {
+			err = spool.Finish(job, "w")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tally(spool); err == nil || err.Error() != "lost: [], done twice: [2], overlaps of schedulers: 0" {
+		t.Errorf("error %v", err)
+	}
+	if err := os.Remove(spool.path("new", file(4))); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, spool, Tally{Queued: 5, Waiting: 1, Done: 3, Lost: []int{4}, Double: []int{2}})
+	if err := tally(spool); err == nil || err.Error() != "lost: [4], done twice: [2], overlaps of schedulers: 0" {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Scheduler, visitors and several workers together: every number once, however
+// they come between each other.
+func TestAllTogether(t *testing.T) {
 	spool := newSpool(t)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	ended := make(chan error, 2)
-	go func() { ended <- work(ctx, spool, 5*time.Millisecond) }()
-	go func() { ended <- schedule(ctx, spool, 50*time.Millisecond) }()
-	eventually(t, "three jobs are done", func() bool { _, done := spool.Count(); return done >= 3 })
+	const workers, visitors, jobs = 4, 3, 20
+	ended := make(chan error, workers+visitors+1)
+	for i := range workers {
+		w := worker{spool: spool, name: strconv.Itoa(i), pause: 5 * time.Millisecond, takes: time.Millisecond}
+		go func() { ended <- w.work(ctx) }()
+	}
+	go func() {
+		ended <- scheduler{spool: spool, name: "s", every: 20 * time.Millisecond}.schedule(ctx)
+	}()
+	for range visitors {
+		go func() {
+			var err error
+			for i := 0; i < jobs && err == nil; i++ {
+				_, err = spool.Add("visitor")
+			}
+			ended <- err
+		}()
+	}
+	eventually(t, "the jobs are done", func() bool {
+		got, err := spool.Tally() // in the middle of it all
+		if err != nil || len(got.Lost)+len(got.Double) > 0 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		return got.Done >= visitors*jobs+3
+	})
 	stop()
-	for i := 0; i < 2; i++ {
+	for range workers + visitors + 1 {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	}
-	if names, err := spool.names("work"); err != nil || len(names) != 0 {
-		t.Errorf("left under way: %v, %v", names, err)
+	got, err := spool.Tally()
+	if err != nil || got.Working != 0 || len(got.Lost)+len(got.Double)+got.Overlaps > 0 || got.Done+got.Waiting != got.Queued {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
 func TestRun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	env := func(name string) string {
-		return map[string]string{"DATA_DIR": dir, "TICK": "often"}[name]
+		return map[string]string{"DATA_DIR": dir, "TICK": "often", "JOB_TIME": "-1s"}[name]
 	}
 	if err := run(context.Background(), []string{"release"}, env); err != nil {
 		t.Fatal(err)
@@ -139,7 +200,7 @@ func TestRun(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "schema")); err != nil {
 		t.Error(err)
 	}
-	for _, args := range [][]string{nil, {"cook"}, {"scheduler"}, {"web", "worker"}} {
+	for _, args := range [][]string{nil, {"cook"}, {"scheduler"}, {"worker"}, {"web", "worker"}} {
 		if err := run(context.Background(), args, env); err == nil {
 			t.Errorf("%v was accepted", args)
 		}

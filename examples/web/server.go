@@ -34,15 +34,34 @@ func release(commit string) string {
 func handler(release string, spool Spool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		waiting, done := spool.Count()
+		queued, waiting := spool.Count()
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		err := page.Execute(w, map[string]any{"Release": release, "Waiting": waiting, "Done": done})
+		err := page.Execute(w, map[string]any{"Release": release, "Queued": queued, "Waiting": waiting})
 		if err != nil {
 			log.Print(err)
 		}
 	})
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, release)
+	})
+	mux.HandleFunc("POST /jobs", func(w http.ResponseWriter, _ *http.Request) {
+		job, err := spool.Add("visitor")
+		if err != nil {
+			log.Print(err)
+			http.Error(w, "the job was not queued", http.StatusInternalServerError)
+			return
+		}
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprintln(w, job.Number)
+	})
+	mux.HandleFunc("GET /jobs", func(w http.ResponseWriter, _ *http.Request) {
+		tally, err := spool.Tally()
+		if err != nil {
+			log.Print(err)
+			http.Error(w, "the jobs cannot be counted", http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprintln(w, tally)
 	})
 	// Asked every few seconds: as cheap as it can be, no login, no redirect.
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {

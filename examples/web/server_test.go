@@ -36,6 +36,36 @@ func TestPages(t *testing.T) {
 	}
 }
 
+func TestJobsOfVisitors(t *testing.T) {
+	spool := newSpool(t)
+	server := httptest.NewServer(handler("1.2.3", spool))
+	defer server.Close()
+	for _, test := range []struct {
+		method, path string
+		status       int
+		text         string
+	}{
+		{"POST", "/jobs", 201, "1\n"},
+		{"POST", "/jobs", 201, "2\n"},
+		{"GET", "/jobs", 200, "jobs: 2 queued, 2 waiting, 0 under way, 0 done, 0 lost, 0 done twice\n"},
+		{"GET", "/", 200, "Jobs: 2 so far, 2 waiting."},
+	} {
+		request, err := http.NewRequest(test.method, server.URL+test.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || response.StatusCode != test.status || !strings.Contains(string(body), test.text) {
+			t.Errorf("%s %s: %d %q, %v", test.method, test.path, response.StatusCode, body, err)
+		}
+	}
+}
+
 func TestRelease(t *testing.T) {
 	number := strings.TrimSpace(version)
 	if got := release("0123456789abcdef"); got != number+" 0123456789ab" {
