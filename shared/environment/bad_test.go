@@ -168,6 +168,10 @@ roles: {web: {http: {}}}
 	"too many conditions":  {"roles: {web: {http: {hosts: [a.b.de, b.b.de, c.b.de], paths: [/a, /b, /c]}}}\n", `1:15: roles.web.http: 3 hosts and 3 paths, at most 5 together fit into a rule`},
 	"rules that are equal": {"roles:\n  web: {http: {}}\n  content: {processes: [web], http: {}}\n", `3:31: roles.content.http: answers the same requests as role web, give one of them other hosts or paths`},
 	"priorities":           {"roles:\n  web: {http: {priority: 5}}\n  content: {processes: [web], http: {paths: [/c], priority: 5}}\n", `3:31: roles.content.http: its rule has the same priority as that of role web, give one of them another (priority: 1 to 50000)`},
+	"long texts": {"settings: [/" + strings.Repeat("a", 9000) + "]\nroles:\n  web: {ready: " + strings.Repeat("<", 1000) + ", http: {hosts: [" + strings.Repeat("a.", 64) + "de]}}\n  b: {ready: " + strings.Repeat("a", 1001) + "}\n",
+		`3:3: roles.web: a server would be told 15565 bytes (ready, hosts, settings and so on), at most 15000 are possible
+3:1032: roles.web.http.hosts: "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.…" is longer than 128 characters
+4:14: roles.b.ready: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…" is not a command of at most 1000 characters`},
 	"strange characters": {"roles: {web: {ready: \"a\\u0007b\"}, worker: {ready: \"\\ue024\"}}\n", `1:22: roles.web.ready: contains the character U+0007, which does not belong here
 1:51: roles.worker.ready: contains the character U+E024, which does not belong here`},
 	"unquoted star":          {"roles: {web: {http: {hosts: [*.example.com]}}}\n", `1:30: roles.web.http.hosts[0]: an alias (what starts with * must stand in quotes), expected text`},

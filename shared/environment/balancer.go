@@ -33,7 +33,10 @@ type UsedBalancer struct {
 	Listener, SecurityGroup Reference
 }
 
-const mostHosts = 25
+const (
+	mostHosts   = 25
+	longestHost = 128 // AWS's limit in a rule
+)
 
 var (
 	// hostName needs a dot, as AWS's rules do; only whole first labels may be *.
@@ -65,7 +68,7 @@ func (f *File) readBalancer(t table) {
 func readNewBalancer(t table) *NewBalancer {
 	b := &NewBalancer{Idle: time.Minute}
 	if v, ok := t.get("hosts"); ok {
-		b.Hosts = v.texts(hostName, hostText, mostHosts)
+		b.Hosts = v.hosts(mostHosts)
 	}
 	if v, ok := t.get("certificate"); ok {
 		r, _ := v.reference(certificateARN)
@@ -82,6 +85,17 @@ func readNewBalancer(t table) *NewBalancer {
 		b.Idle, _ = v.duration(time.Second, time.Hour)
 	}
 	return b
+}
+
+// hosts is a list of host names.
+func (v value) hosts(most int) []string {
+	all := v.texts(hostName, hostText, most)
+	for _, host := range all {
+		if len(host) > longestHost {
+			v.problemf("%q is longer than %d characters", short(host), longestHost)
+		}
+	}
+	return all
 }
 
 // checkBalancer is for what balancer, network and roles must be together.

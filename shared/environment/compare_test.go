@@ -69,18 +69,18 @@ func TestCompareEdges(t *testing.T) {
 		"a list gets longer":   {`{"Resources":{"A":{"D":["x"]}}}`, `{"Resources":{"A":{"D":["x","y"]}}}`, `A: D ["x"] → ["x","y"]`},
 		"a value of null":      {`{"Resources":{"A":{"D":null}}}`, `{"Resources":{"A":{"D":1}}}`, `A: D nothing → 1`},
 		"another kind of part": {`{"Resources":{"A":"x"}}`, `{"Resources":{"A":{"Type":"T"}}}`, `A: "x" → {"Type":"T"}`},
-		"not JSON":             {`AWSTemplateFormatVersion: x`, `{}`, `the live template is not JSON: `},
-		"new is not JSON":      {`{}`, `[]`, `the new template is not JSON: `},
+		"not JSON":             {`AWSTemplateFormatVersion: x`, `{}`, `the live template is not JSON`},
+		"new is not JSON":      {`{}`, `[]`, `the new template is not JSON`},
 	} {
 		changes, err := environment.Compare([]byte(test.before), []byte(test.after))
 		var got []string
 		for _, c := range changes {
 			got = append(got, c.String())
 		}
-		switch {
-		case err != nil && !(strings.Contains(test.want, "not JSON") && strings.HasPrefix(err.Error(), test.want)):
-			t.Errorf("%s: %v", name, err)
-		case err == nil && strings.Join(got, "; ") != test.want:
+		if err != nil {
+			got = []string{err.Error()[:strings.Index(err.Error(), "JSON")+4]}
+		}
+		if strings.Join(got, "; ") != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}

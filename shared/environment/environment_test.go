@@ -169,11 +169,38 @@ func TestReferences(t *testing.T) {
 		}
 	}
 	again := load(t, "testdata/files/shared.yml", "shop").Base()
-	err = again.Resolve(func(stack, _ string) (string, error) { return "", os.ErrNotExist })
+	err = again.Resolve(func(_, _ string) (string, error) { return "", os.ErrNotExist })
 	if err == nil || !strings.Contains(err.Error(), "stack:platform-network/PrivateSubnets: file does not exist") || len(again.Unknown()) != 2 {
 		t.Errorf("got %v", err)
 	}
 	if !base.Set("VpcId", "vpc-2") || base.Values()["VpcId"] != "vpc-2" || base.Set("None", "") {
 		t.Error("Set is wrong")
+	}
+}
+
+// A parameter of the Parameter Store cannot be an item of a list.
+func TestListOfStoredParameters(t *testing.T) {
+	t.Parallel()
+	f := parse(t, "staging.yml", `network: {use: {vpc: vpc-01234567, subnets: [ssm:/net/a, stack:net/B, subnet-01234567], balancer_subnets: [stack:net/B, stack:net/C]}}
+roles: {web: {http: {}}}
+`)
+	base := f.Base()
+	if diff := cmp.Diff([]string{"BalancerSubnets", "Subnets2"}, base.Unknown()); diff != "" {
+		t.Error(diff)
+	}
+	if err := base.Resolve(func(_, name string) (string, error) { return "subnet-" + name, nil }); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"VpcId": "vpc-01234567", "Subnets1": "/net/a", "Subnets2": "subnet-B", "Subnets3": "subnet-01234567",
+		"BalancerSubnets": "subnet-B,subnet-C",
+	}
+	if diff := cmp.Diff(want, base.Values()); diff != "" {
+		t.Error(diff)
+	}
+	list := []any{map[string]any{"Ref": "Subnets1"}, map[string]any{"Ref": "Subnets2"}, map[string]any{"Ref": "Subnets3"}}
+	joined := read(t, base).Outputs["Subnets"].(map[string]any)["Value"]
+	if diff := cmp.Diff(map[string]any{"Fn::Join": []any{",", list}}, joined); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -24,7 +24,7 @@ func (r *Role) readHTTP(v value) {
 	h := &HTTP{Health: defaultHealth, Drain: defaultHTTPDrain, Port: contract.PortBase, at: v.at}
 	r.HTTP = h
 	if v, ok := t.get("hosts"); ok {
-		h.Hosts = v.texts(hostName, hostText, mostConditions)
+		h.Hosts = v.hosts(mostConditions)
 	}
 	if v, ok := t.get("paths"); ok {
 		h.Paths = v.texts(rulePath, "a path such as /api/*", mostConditions)

@@ -85,6 +85,7 @@ func (f *File) read(t table) {
 	f.checkRules(t)
 	f.checkArchitecture(t)
 	f.checkStacks(t)
+	f.checkUserData(t)
 }
 
 // CloudFormation monitors for three hours at most. Where a role scales two
@@ -108,6 +109,17 @@ func (f *File) readSoak(t table) {
 		v.problemf("%s is too long, at most 10m while a role can scale (max above min)", settings.Duration(d))
 	}
 	f.Soak = d
+}
+
+// mostUserData leaves room for what CloudFormation fills in: EC2 takes 16 KB.
+const mostUserData = 15_000
+
+func (f *File) checkUserData(t table) {
+	for _, r := range f.Roles {
+		if n := len(f.userData(r).text()); n > mostUserData {
+			t.doc.problemf(r.at, "roles.%s: a server would be told %d bytes (ready, hosts, settings and so on), at most %d are possible", r.Name, n, mostUserData)
+		}
+	}
 }
 
 // checkStacks refuses a base that would be made from its own outputs.

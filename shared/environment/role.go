@@ -30,7 +30,7 @@ var (
 	gravitonType = regexp.MustCompile(`^[a-z]+[0-9]+g[a-z]*\.|^a1\.`)
 	roleName     = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	urlPath      = regexp.MustCompile(`^/[A-Za-z0-9_./~%+:@!,;=&?-]{0,255}$`)
-	rulePath     = regexp.MustCompile(`^/[A-Za-z0-9_./~%+:@*$&?-]{0,126}$`)
+	rulePath     = regexp.MustCompile(`^/[A-Za-z0-9_./~+:@*$&?-]{0,127}$`)
 )
 
 // taken are role names whose resources would be called like others.

@@ -199,10 +199,7 @@ func (t *Template) many(name, description string, all []Reference) any {
 		}
 		return items
 	}
-	p := Parameter{Name: name, Type: typeList}
-	for _, r := range all {
-		p.From = append(p.From, r)
-	}
+	p := Parameter{Name: name, Type: typeList, From: all}
 	if known(all) {
 		p.Value, p.From = texts(all), nil
 	}
