@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"bitbucket.org/fearless/pipes/shared/localcloud/cloudformation"
 	"bitbucket.org/fearless/pipes/shared/localcloud/ec2"
 	"bitbucket.org/fearless/pipes/shared/localcloud/iam"
 	"bitbucket.org/fearless/pipes/shared/localcloud/journal"
@@ -79,6 +80,7 @@ type Cloud struct {
 	secrets *secrets.Service
 	ec2     *ec2.Service
 	s3      *s3.Store
+	stacks  *cloudformation.Service
 
 	// bases finds the base image that a public parameter names.
 	bases map[string]ec2.BaseImage
@@ -110,11 +112,13 @@ func New(o Options) (*Cloud, error) {
 	c.ec2 = ec2.New(w, o.Machines, ec2.Surroundings{
 		Metadata: c.metadata, Endpoint: c.Endpoint, Transport: c.Transport(), Profile: c.profile,
 	})
+	c.stacks = cloudformation.New(w, c.surroundings(), c.types()...)
 	c.router = wire.NewRouter(o.Region, c.hooks(),
 		c.sts.Wire(),
 		c.ssm.Wire(),
 		c.secrets.Wire(),
 		c.ec2.Wire(),
+		c.stacks.Wire(),
 		wire.Service{Name: "s3", Protocol: operation.REST, Handler: c.s3, Operations: storeOperations},
 	)
 	if err := c.furnish(); err != nil {
@@ -178,6 +182,7 @@ func (c *Cloud) RefuseLaunch(code, message string, times int) {
 
 // Close switches all servers off and leaves nothing behind.
 func (c *Cloud) Close() error {
+	c.stacks.Close()
 	c.ec2.Close()
 	return c.machines.Close()
 }

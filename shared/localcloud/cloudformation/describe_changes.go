@@ -55,13 +55,13 @@ func (s *Service) deleteChangeSet(_ context.Context, _ *wire.Call, in changeSetI
 		if !strings.HasPrefix(in.name, "arn:") {
 			return nil, err
 		}
-		return nil, nil //nolint:nilnil // deleted already
+		return done{}, nil
 	}
 	if status, execution := c.status(); status == createInProgress || execution == "EXECUTE_IN_PROGRESS" {
 		return nil, wire.Errorf("InvalidChangeSetStatus", "ChangeSet [%s] cannot be deleted in its current status of [%s]", c.id, status)
 	}
 	st.sets = slices.DeleteFunc(st.sets, func(other *changeSet) bool { return other == c })
-	return nil, nil //nolint:nilnil // the answer is empty
+	return done{}, nil
 }
 
 type describeChangeInput struct {

@@ -10,6 +10,9 @@ import (
 	"bitbucket.org/fearless/pipes/shared/localcloud/wire"
 )
 
+// done is an answer without fields; the SDK looks for its element.
+type done struct{}
+
 type executeInput struct {
 	stack, name, token string
 	noRollback         bool
@@ -32,7 +35,7 @@ func (s *Service) executeChangeSet(_ context.Context, _ *wire.Call, in executeIn
 		return nil, err
 	}
 	if again, err := s.spend(st, in.token, "execute "+c.id); again || err != nil {
-		return nil, err
+		return done{}, err
 	}
 	status, execution := c.status()
 	if execution != "AVAILABLE" {
@@ -58,7 +61,7 @@ func (s *Service) executeChangeSet(_ context.Context, _ *wire.Call, in executeIn
 		s.turn(st, updateInProgress, "User Initiated", in.token)
 	}
 	s.start(r.deploy)
-	return nil, nil //nolint:nilnil // the answer is empty
+	return done{}, nil
 }
 
 // spend looks at a request token: the same request again is answered without
@@ -103,10 +106,10 @@ func (s *Service) deleteStack(_ context.Context, _ *wire.Call, in deleteInput) (
 	defer s.mu.Unlock()
 	st := s.find(in.stack)
 	if st == nil || st.status == deleteComplete || st.status == deleteInProgress {
-		return nil, nil //nolint:nilnil // the answer is empty
+		return done{}, nil
 	}
 	if again, err := s.spend(st, in.token, "delete"); again || err != nil {
-		return nil, err
+		return done{}, err
 	}
 	switch {
 	case st.protected:
@@ -117,14 +120,14 @@ func (s *Service) deleteStack(_ context.Context, _ *wire.Call, in deleteInput) (
 		s.keep(st, in.token, "delete")
 		st.current.abandoned, st.current.cancelToken = true, in.token
 		st.nudge()
-		return nil, nil //nolint:nilnil // the answer is empty
+		return done{}, nil
 	case st.busy():
 		return nil, invalid("Stack [%s] cannot be deleted while in status %s", st.id, st.status)
 	}
 	s.keep(st, in.token, "delete")
 	if users := s.usersOf(st); users != "" {
 		s.turn(st, st.status, users, in.token)
-		return nil, nil //nolint:nilnil // the answer is empty
+		return done{}, nil
 	}
 	plan := &blueprint{}
 	if st.live != nil {
@@ -138,7 +141,7 @@ func (s *Service) deleteStack(_ context.Context, _ *wire.Call, in deleteInput) (
 	}
 	r.leftovers = leftovers
 	s.start(func() { r.delete(in.retain, in.force) })
-	return nil, nil //nolint:nilnil // the answer is empty
+	return done{}, nil
 }
 
 // usersOf says which export of a stack is in use. The lock is held.
@@ -167,7 +170,7 @@ func (s *Service) cancelUpdateStack(_ context.Context, _ *wire.Call, in cancelIn
 		return nil, err
 	}
 	if again, err := s.spend(st, in.token, "cancel"); again || err != nil {
-		return nil, err
+		return done{}, err
 	}
 	if st.status != updateInProgress || st.current == nil {
 		return nil, invalid("CancelUpdateStack cannot be called from current stack status")
@@ -175,7 +178,7 @@ func (s *Service) cancelUpdateStack(_ context.Context, _ *wire.Call, in cancelIn
 	s.keep(st, in.token, "cancel")
 	st.current.cancelled, st.current.cancelToken = true, in.token
 	st.nudge()
-	return nil, nil //nolint:nilnil // the answer is empty
+	return done{}, nil
 }
 
 type continueInput struct {
@@ -197,7 +200,7 @@ func (s *Service) continueUpdateRollback(_ context.Context, _ *wire.Call, in con
 		return nil, err
 	}
 	if again, err := s.spend(st, in.token, "continue"); again || err != nil {
-		return nil, err
+		return done{}, err
 	}
 	if st.status != updateRollbackFailed || st.current == nil {
 		return nil, invalid("Stack:%s is in %s state and can not continue update rollback.", st.id, st.status)
@@ -212,7 +215,7 @@ func (s *Service) continueUpdateRollback(_ context.Context, _ *wire.Call, in con
 	r.token = in.token
 	s.turn(st, updateRollbackInProgress, "User Initiated", in.token)
 	s.start(func() { r.rollbackUpdate(in.skip) })
-	return nil, nil //nolint:nilnil // the answer is empty
+	return done{}, nil
 }
 
 type protectionInput struct {

@@ -115,7 +115,7 @@ func (s *Service) signalResource(_ context.Context, _ *wire.Call, in signalInput
 		return nil, invalid("Resource %s is in %s state and cannot be signaled", in.logical, w.status)
 	}
 	if _, again := g.success[in.id]; again {
-		return nil, nil //nolint:nilnil // the answer is empty
+		return done{}, nil
 	}
 	g.ids = append(g.ids, in.id)
 	g.success[in.id] = in.status == "SUCCESS"
@@ -127,5 +127,5 @@ func (s *Service) signalResource(_ context.Context, _ *wire.Call, in signalInput
 	}
 	s.record(st, heard, token)
 	st.nudge()
-	return nil, nil //nolint:nilnil // the answer is empty
+	return done{}, nil
 }
