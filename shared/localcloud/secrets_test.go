@@ -2,6 +2,7 @@ package localcloud_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -26,7 +27,7 @@ func (b *bench) secret(input string) (status int, answer map[string]any) {
 		b.Fatal(err)
 	}
 	text, err := io.ReadAll(response.Body)
-	if err != nil {
+	if err = errors.Join(err, response.Body.Close()); err != nil {
 		b.Fatal(err)
 	}
 	if err := json.Unmarshal(text, &answer); err != nil {

@@ -102,6 +102,9 @@ func TestDeletesInTheWrongOrder(t *testing.T) {
 	peer := k.add("SecurityGroup", props{"VpcId": n.vpc, "GroupDescription": "peers", "SecurityGroupIngress": []any{
 		map[string]any{"IpProtocol": "tcp", "FromPort": 8000, "ToPort": 8000, "SourceSecurityGroupId": n.group}}})
 	endpoint := k.add("VPCEndpoint", props{"VpcId": n.vpc, "ServiceName": "com.amazonaws.eu-west-1.s3", "RouteTableIds": []any{n.table}, "VpcEndpointType": "Gateway"})
+	_, err := k.try("VPCEndpoint", props{"VpcId": n.vpc, "ServiceName": "com.amazonaws.eu-west-1.s3", "RouteTableIds": []any{n.table}})
+	wantCode(t, err, "RouteAlreadyExists", n.table)
+	other := k.add("VPCEndpoint", props{"VpcId": n.vpc, "ServiceName": "com.amazonaws.eu-west-1.dynamodb"})
 	if _, err := k.ec2.Occupy("balancer", ec2.Place{Subnets: []string{n.subnet}, Groups: []string{n.group}, Public: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +123,7 @@ func TestDeletesInTheWrongOrder(t *testing.T) {
 	k.removed("SecurityGroup", peer)
 	k.removed("SecurityGroup", n.group)
 	k.removed("SubnetRouteTableAssociation", n.association)
-	for _, step := range [][2]string{{"VPCEndpoint", endpoint}, {"Subnet", n.subnet}, {"Route", n.route}, {"RouteTable", n.table}, {"VPCGatewayAttachment", n.attachment}} {
+	for _, step := range [][2]string{{"VPCEndpoint", endpoint}, {"VPCEndpoint", other}, {"Subnet", n.subnet}, {"Route", n.route}, {"RouteTable", n.table}, {"VPCGatewayAttachment", n.attachment}} {
 		refused("VPC", n.vpc, "The vpc '"+n.vpc+"' has dependencies")
 		k.removed(step[0], step[1])
 	}
@@ -143,9 +146,18 @@ func TestGatewayOfAnotherNetwork(t *testing.T) {
 	wantCode(t, err, "InvalidParameterValue", "already has an internet gateway")
 	_, err = k.try("SubnetRouteTableAssociation", props{"RouteTableId": table, "SubnetId": n.subnet})
 	wantCode(t, err, "InvalidParameterValue", "different networks")
+	narrow := k.add("VPC", props{"CidrBlock": "10.40.0.0/24"})
+	_, err = k.try("Subnet", props{"VpcId": narrow, "CidrBlock": "10.40.0.0/16"})
+	wantCode(t, err, "InvalidSubnet.Range", "10.40.0.0/16")
 	_, err = k.ec2.Occupy("balancer", ec2.Place{Subnets: []string{n.subnet, k.add("Subnet", props{"VpcId": vpc, "CidrBlock": "10.30.0.0/24"})}, Groups: []string{n.group}})
 	wantCode(t, err, "InvalidParameter", "different networks")
-	k.removed("SecurityGroup", n.group) // the occupation that failed holds nothing
+	for _, subnet := range []string{n.subnet, k.add("Subnet", props{"VpcId": n.vpc, "CidrBlock": "10.20.7.0/24"})} {
+		if got, err := k.ec2.Occupy("balancer", ec2.Place{Subnets: []string{subnet}}); got != n.vpc || err != nil {
+			t.Errorf("occupied %s, %v", got, err)
+		}
+	}
+	k.removed("Subnet", n.subnet)       // the second occupation stands for the first
+	k.removed("SecurityGroup", n.group) // the one that failed holds nothing
 }
 
 func TestSubnetIsFull(t *testing.T) {

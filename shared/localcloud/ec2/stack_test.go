@@ -28,11 +28,15 @@ type stack struct {
 
 func newStack(t *testing.T, timing world.Timing) *stack {
 	t.Helper()
-	machines := simulated.New(func(ctx context.Context, b machine.Boot) {
+	return newStackOn(t, timing, simulated.New(func(ctx context.Context, b machine.Boot) {
 		if string(b.UserData) != "off" {
 			<-ctx.Done()
 		}
-	})
+	}))
+}
+
+func newStackOn(t *testing.T, timing world.Timing, machines machine.Driver) *stack {
+	t.Helper()
 	s := ec2.New(world.New("111122223333", "eu-west-1", timing, 1), machines, ec2.Surroundings{
 		Profile: func(name string) (ec2.InstanceProfile, bool) {
 			return ec2.InstanceProfile{Name: name, Role: "role", ARN: "arn:" + name}, name == "servers"

@@ -2,6 +2,7 @@ package ec2_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"maps"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bitbucket.org/fearless/pipes/shared/localcloud/ec2"
+	"bitbucket.org/fearless/pipes/shared/localcloud/machine/simulated"
 	"bitbucket.org/fearless/pipes/shared/localcloud/world"
 )
 
@@ -226,6 +228,22 @@ func TestLaunchByAGroup(t *testing.T) {
 	})
 }
 
+// broken is a driver whose disks cannot be made.
+type broken struct{ *simulated.Driver }
+
+func (broken) Create(string, string) (string, error) { return "", errors.New("the disk is full") }
+
+func TestLaunchThatFailsHoldsNothing(t *testing.T) {
+	t.Parallel()
+	k := newStackOn(t, world.Timing{}, broken{simulated.New(simulated.Idle)})
+	n := k.network()
+	_, err := k.ec2.Launch(ec2.FromTemplate{Template: k.template(nil), Version: "1", Subnet: n.subnet, Group: "web"})
+	if err == nil || err.Error() != "the disk is full" {
+		t.Errorf("got %v", err)
+	}
+	k.removed("Subnet", n.subnet)
+}
+
 func TestInstanceOfATemplate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newStack(t, world.CloudLike())
@@ -241,6 +259,7 @@ func TestInstanceOfATemplate(t *testing.T) {
 		}
 		k.await(stays, "running")
 		k.await(leaves, "terminated")
+		wantCode(t, k.remove("VPCGatewayAttachment", n.attachment), "DependencyViolation", n.vpc) // the subnet gave it a public address
 		for _, id := range []string{stays, leaves} {
 			if done, err := stable(id); !done || err != nil {
 				t.Errorf("%s was up: %t, %v", k.ec2.State(id), done, err)

@@ -120,7 +120,7 @@ func (x *secret) pick(label, id string) (int, *wire.Error) {
 }
 
 // getInput has a field for every parameter that is understood.
-type getInput struct{ SecretId, VersionId, VersionStage string } //nolint:revive,staticcheck // AWS's names
+type getInput struct{ SecretId, VersionId, VersionStage string }
 
 type getOutput struct {
 	ARN           string   `json:"ARN"`
