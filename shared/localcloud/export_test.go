@@ -12,7 +12,7 @@ func (c *Cloud) EC2() *ec2.Service { return c.ec2 }
 
 // Make makes a resource as the template engine does.
 func (c *Cloud) Make(kind string, p resource.Properties) (resource.Made, error) {
-	all := slices.Concat(c.ec2.Types(), c.iam.Types(), c.secrets.Types(), c.ssm.Types())
+	all := c.types()
 	n := slices.IndexFunc(all, func(t resource.Type) bool { return t.Name == kind })
 	return all[n].Create(resource.Request{Stack: "shop", LogicalID: "It", Properties: p})
 }
