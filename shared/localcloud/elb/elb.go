@@ -27,6 +27,12 @@ type Servers interface {
 
 	// Zone is the availability zone of a subnet, "" when there is none.
 	Zone(subnet string) string
+
+	// Occupy takes a place in each subnet for a load balancer, instead of
+	// those it had; Vacate gives them back. Meanwhile subnets and security
+	// groups cannot be deleted.
+	Occupy(holder string, subnets, securityGroups []string, public bool) error
+	Vacate(holder string)
 }
 
 // Check is one health check.

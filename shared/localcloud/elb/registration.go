@@ -40,6 +40,13 @@ func (s *Service) Deregister(group, instance string) (drained <-chan struct{}, e
 	return s.drain(g, instance, 0), nil
 }
 
+// Exists tells whether there is a target group.
+func (s *Service) Exists(group string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.groups[group] != nil
+}
+
 // Health is what DescribeTargetHealth says of an instance.
 func (s *Service) Health(group, instance string) (state, reason string) {
 	s.mu.Lock()

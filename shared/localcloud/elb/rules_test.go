@@ -94,6 +94,7 @@ func TestRefusedResources(t *testing.T) {
 		{"LoadBalancer", resource.Properties{"Subnets": []any{"subnet-a"}}, "ValidationError", []string{"two subnets"}},
 		{"LoadBalancer", resource.Properties{"Subnets": []any{"subnet-a", "subnet-a"}}, "InvalidConfigurationRequest", nil},
 		{"LoadBalancer", resource.Properties{"Subnets": []any{"subnet-a", "subnet-zz"}}, "SubnetNotFound", []string{"subnet-zz"}},
+		{"LoadBalancer", resource.Properties{"Subnets": []any{"subnet-a", "subnet-b"}, "SecurityGroups": []any{"sg-none"}}, "InvalidGroup.NotFound", []string{"sg-none"}},
 		{"LoadBalancer", resource.Properties{"Subnets": []any{"subnet-a", "subnet-b"}, "Type": "network"}, "", []string{"network", "Type"}},
 		{"LoadBalancer", resource.Properties{"Subnets": []any{"subnet-a", "subnet-b"},
 			"LoadBalancerAttributes": []any{map[string]any{"Key": "access_logs.s3.enabled", "Value": "true"}}}, "", []string{"access_logs.s3.enabled"}},
@@ -124,6 +125,9 @@ func TestRefusedResources(t *testing.T) {
 		}
 	}
 
+	if len(b.places) != 2 {
+		t.Errorf("places in the network: %v", b.places)
+	}
 	// Everything goes in the order in which a stack removes it, twice each.
 	for range 2 {
 		for _, step := range []struct{ kind, id string }{{"ListenerRule", rule}, {"TargetGroup", group}, {"Listener", b.listener}, {"LoadBalancer", b.balancer}} {
@@ -131,6 +135,9 @@ func TestRefusedResources(t *testing.T) {
 				t.Errorf("delete %s: %v", step.kind, err)
 			}
 		}
+	}
+	if len(b.places) != 1 { // the protected one
+		t.Errorf("places that are left in the network: %v", b.places)
 	}
 }
 

@@ -3,6 +3,7 @@ package elb_test
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,19 +23,21 @@ type traffic struct {
 
 	mu     sync.Mutex
 	sent   int
-	failed []time.Time
+	failed []time.Time    // when they were sent
+	kinds  map[string]int // of failures
 	seen   map[string]int // answers by body
 }
 
-// begin sends 200 requests a second, every second one a POST, and every tenth
-// of a second one that takes 0.3 seconds, with connections that are kept and
-// without.
+// begin sends 140 requests a second, every third one a POST, every seventh one
+// that takes 0.3 seconds, half of them over connections that are kept. What a
+// busy computer cannot send in time is left out, or the test would measure
+// the computer.
 func begin(url string) *traffic {
-	c := &traffic{url: url, stop: make(chan struct{}), seen: map[string]int{}}
+	c := &traffic{url: url, stop: make(chan struct{}), kinds: map[string]int{}, seen: map[string]int{}}
 	for _, keep := range []bool{true, false} {
-		client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: !keep, MaxIdleConnsPerHost: 50}}
-		c.every(10*time.Millisecond, func() { c.send(client, http.MethodGet, "/") })
-		c.every(20*time.Millisecond, func() { c.send(client, http.MethodPost, "/") })
+		client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: !keep, MaxIdleConnsPerHost: 50}}
+		c.every(25*time.Millisecond, func() { c.send(client, http.MethodGet, "/") })
+		c.every(50*time.Millisecond, func() { c.send(client, http.MethodPost, "/") })
 		c.every(100*time.Millisecond, func() { c.send(client, http.MethodGet, "/slow") })
 	}
 	return c
@@ -44,12 +47,17 @@ func (c *traffic) every(d time.Duration, do func()) {
 	c.loop.Go(func() {
 		tick := time.NewTicker(d)
 		defer tick.Stop()
+		busy := make(chan struct{}, 20)
 		for {
 			select {
 			case <-tick.C:
-				c.loop.Go(do)
 			case <-c.stop:
 				return
+			}
+			select {
+			case busy <- struct{}{}:
+				c.loop.Go(func() { do(); <-busy })
+			default:
 			}
 		}
 	})
@@ -60,21 +68,28 @@ func (c *traffic) send(client *http.Client, method, path string) {
 	if method == http.MethodPost {
 		body = strings.NewReader("some form")
 	}
-	text, ok := "", false
+	text, problem, at := "", "", time.Now()
 	r, err := http.NewRequest(method, c.url+path, body)
 	if err == nil {
 		var answer *http.Response
 		if answer, err = client.Do(r); err == nil {
-			all, err := io.ReadAll(answer.Body)
+			var all []byte
+			all, err = io.ReadAll(answer.Body)
 			_ = answer.Body.Close()
-			text, ok = string(all), err == nil && answer.StatusCode == http.StatusOK
+			if text = string(all); answer.StatusCode != http.StatusOK {
+				problem = answer.Status
+			}
 		}
+	}
+	if err != nil {
+		problem = err.Error()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sent++
-	if !ok {
-		c.failed = append(c.failed, time.Now())
+	if problem != "" {
+		c.failed = append(c.failed, at)
+		c.kinds[problem]++
 		return
 	}
 	c.seen[text]++
@@ -112,12 +127,11 @@ func behindTraffic(t *testing.T) (b *bench, group string, client *traffic) {
 		b.awaitHealth(group, "i-"+name, "healthy")
 	}
 	client = begin(b.service.URL(b.listener))
-	b.served(client, "one", 50)
+	b.served(client, "one", 30)
 	return b, group, client
 }
 
 func TestServersComeAndGoWithoutAFailedRequest(t *testing.T) {
-	t.Parallel()
 	b, group, client := behindTraffic(t)
 	for _, change := range []struct{ old, next string }{{"one", "three"}, {"two", "four"}, {"three", "five"}} {
 		b.serve("i-"+change.next, named(change.next))
@@ -129,8 +143,8 @@ func TestServersComeAndGoWithoutAFailedRequest(t *testing.T) {
 		b.served(client, change.next, 20)
 	}
 	client.end()
-	if len(client.failed) > 0 || client.sent < 300 {
-		t.Errorf("%d of %d requests failed", len(client.failed), client.sent)
+	if len(client.failed) > 0 || client.sent < 100 {
+		t.Errorf("%d of %d requests failed: %v", len(client.failed), client.sent, client.kinds)
 	}
 	t.Logf("%d requests, %v", client.sent, client.seen)
 }
@@ -138,28 +152,24 @@ func TestServersComeAndGoWithoutAFailedRequest(t *testing.T) {
 // The controls break one rule each: a client that counts nothing then would
 // prove nothing above.
 func TestKillWithoutDrainingFailsRequests(t *testing.T) {
-	t.Parallel()
 	b, group, client := behindTraffic(t)
 	killed := time.Now()
 	b.kill("i-one")
 	b.awaitHealth(group, "i-one", "unhealthy")
 	noticed := time.Now()
-	b.served(client, "two", 200)
+	b.served(client, "two", 50)
 	client.end()
 	if len(client.failed) == 0 {
 		t.Fatalf("none of %d requests failed although a server was killed", client.sent)
 	}
-	// A request that was routed before the health checks noticed may end
-	// later: 50 ms for that.
-	last := client.failed[len(client.failed)-1]
-	if last.After(noticed.Add(50 * time.Millisecond)) {
-		t.Errorf("a request failed %s after the health checks had noticed", last.Sub(noticed))
+	last := slices.MaxFunc(client.failed, time.Time.Compare)
+	if last.After(noticed) {
+		t.Errorf("a request failed that was sent %s after the health checks had noticed", last.Sub(noticed))
 	}
 	t.Logf("%d of %d requests failed within %s, noticed after %s", len(client.failed), client.sent, last.Sub(killed), noticed.Sub(killed))
 }
 
 func TestKillWhileDrainingFailsRequests(t *testing.T) {
-	t.Parallel()
 	b, group, client := behindTraffic(t)
 	drained := b.deregister(group, "i-one")
 	select {
@@ -168,7 +178,7 @@ func TestKillWhileDrainingFailsRequests(t *testing.T) {
 	default:
 	}
 	b.kill("i-one")
-	b.served(client, "two", 100)
+	b.served(client, "two", 50)
 	client.end()
 	if len(client.failed) == 0 {
 		t.Errorf("none of %d requests failed although a server did not wait for what was in flight", client.sent)

@@ -89,9 +89,18 @@ func (s *Service) createBalancer(r resource.Request) (resource.Made, error) {
 	}
 	name := s.name(r)
 	b.named = s.register(s.arn("loadbalancer/app/"+name+"/"+b.id), name, nil)
+	if err := s.occupy(b, in); err != nil {
+		b.claim.shut()
+		return resource.Made{}, err
+	}
 	b.set(in)
 	s.balancers[b.arn] = b
 	return b.made(), nil
+}
+
+// occupy takes the load balancer's places in the network. The lock is held.
+func (s *Service) occupy(b *balancer, in balancerSettings) error {
+	return s.servers.Occupy(b.fullName(), in.subnets, in.securityGroups, in.scheme == "internet-facing")
 }
 
 // unheard is an address nobody listens on, for load balancers without sockets.
@@ -125,6 +134,9 @@ func (s *Service) updateBalancer(r resource.Request, _ resource.Properties, phys
 	if b == nil {
 		return resource.Made{}, balancerMissing(physical)
 	}
+	if err := s.occupy(b, in); err != nil {
+		return resource.Made{}, err
+	}
 	b.set(in)
 	return b.made(), nil
 }
@@ -144,6 +156,7 @@ func (s *Service) deleteBalancer(physical string) error {
 	var open []*socket
 	if b != nil {
 		delete(s.balancers, physical)
+		s.servers.Vacate(b.fullName())
 		open = append(open, b.claim)
 		for _, l := range s.listeners {
 			if l.balancer == b {

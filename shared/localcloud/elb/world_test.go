@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"bitbucket.org/fearless/pipes/shared/localcloud/elb"
 	"bitbucket.org/fearless/pipes/shared/localcloud/resource"
+	"bitbucket.org/fearless/pipes/shared/localcloud/wire"
 	"bitbucket.org/fearless/pipes/shared/localcloud/world"
 )
 
@@ -19,6 +21,7 @@ import (
 type fleet struct {
 	mu      sync.Mutex
 	servers map[string]*server
+	places  map[string]bool // by load balancer
 }
 
 // server is an application on one server.
@@ -50,6 +53,22 @@ func (f *fleet) Zone(subnet string) string {
 	return "us-east-1" + zone
 }
 
+func (f *fleet) Occupy(holder string, _, securityGroups []string, _ bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if slices.Contains(securityGroups, "sg-none") {
+		return wire.Errorf("InvalidGroup.NotFound", "The security group 'sg-none' does not exist")
+	}
+	f.places[holder] = true
+	return nil
+}
+
+func (f *fleet) Vacate(holder string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.places, holder)
+}
+
 // set lets an instance exist in a state, without anything that listens.
 func (f *fleet) set(instance, state string) {
 	f.mu.Lock()
@@ -74,7 +93,7 @@ var timing = world.Timing{CheckEvery: 30 * time.Millisecond}
 
 func setup(t *testing.T, timing world.Timing, o elb.Options) *bench {
 	t.Helper()
-	f := &fleet{servers: map[string]*server{}}
+	f := &fleet{servers: map[string]*server{}, places: map[string]bool{}}
 	o.Servers = f
 	b := &bench{T: t, fleet: f, service: elb.New(world.New("111122223333", "us-east-1", timing, 1), o)}
 	t.Cleanup(b.service.Close)
