@@ -113,7 +113,7 @@ func TestHowProcessesEnd(t *testing.T) {
 	t.Parallel()
 	for shell, want := range map[string]string{
 		"exit 0": "", "exit 7": "exit code 7", "kill -KILL $$": "killed, most likely because the memory ran out",
-		"kill -HUP $$": "ended by signal: hangup", "exec no-such-program": "exit code 127",
+		"kill -USR1 $$": "ended by signal: user defined signal 1", "exec no-such-program": "exit code 127",
 	} {
 		p, err := agent.System(nil)(agent.Call{Shell: shell, Dir: t.TempDir(), Environ: os.Environ(), Out: &strings.Builder{}})
 		if err != nil {
