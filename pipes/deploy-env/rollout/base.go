@@ -20,13 +20,18 @@ func (d *deployer) base(ctx context.Context) (map[string]string, error) {
 	if err := template.Resolve(d.output(ctx)); err != nil {
 		return nil, exit.Invalidf("%s refers to what is not there: %w", d.file.Path, err)
 	}
+	now, _, err := d.settle(ctx, d.file.BaseStack(), "")
+	if err != nil {
+		return nil, unable(err)
+	}
+	if now == nil {
+		// What is protected against deletion could not be taken back if the first create
+		// failed; a second, small update protects it.
+		template.Set(environment.Protect, "false")
+	}
 	p, target, err := d.proposal(d.file.BaseStack(), template)
 	if err != nil {
 		return nil, err
-	}
-	now, _, err := d.settle(ctx, p.Stack, target)
-	if err != nil {
-		return nil, unable(err)
 	}
 	p.Exists, p.Capabilities = now != nil, []types.Capability{types.CapabilityCapabilityIam}
 	changed, err := d.propose(ctx, p)
@@ -56,6 +61,9 @@ func (d *deployer) base(ctx context.Context) (map[string]string, error) {
 	}
 	if !final.Status.Good() {
 		return nil, exit.Refusedf("the base %s could not be brought to the file: %s", p.Stack, outcome(final, events))
+	}
+	if now == nil && d.file.Protected {
+		return d.base(ctx)
 	}
 	d.rt.Console.Success("Base %s is as the file says", p.Stack)
 	return final.Outputs, nil

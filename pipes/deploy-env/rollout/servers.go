@@ -39,8 +39,9 @@ func (d *deployer) servers(ctx context.Context, record *image.Record, base map[s
 		return nil, unable(err)
 	}
 	if now != nil && now.Parameters[environment.ParameterImage] == record.Image {
-		// The release process ran when this image came; what changes now is the file.
-		values.RunRelease = values.RunRelease && d.file.Release.When == environment.WhenAlways
+		// The release process ran when this image came, and its server is kept as it is:
+		// another value would be a change, and there may be no other.
+		values.RunRelease = now.Parameters[environment.ParameterRun] == "true"
 	}
 	p, _, err := d.proposal(name, d.file.Servers(values))
 	if err != nil {
