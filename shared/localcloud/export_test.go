@@ -12,7 +12,11 @@ func (c *Cloud) EC2() *ec2.Service { return c.ec2 }
 
 // Make makes a resource as the template engine does.
 func (c *Cloud) Make(kind string, p resource.Properties) (resource.Made, error) {
+	return c.Type(kind).Create(resource.Request{Stack: "shop", LogicalID: "It", Properties: p})
+}
+
+// Type is the type of a template's resource.
+func (c *Cloud) Type(kind string) resource.Type {
 	all := c.types()
-	n := slices.IndexFunc(all, func(t resource.Type) bool { return t.Name == kind })
-	return all[n].Create(resource.Request{Stack: "shop", LogicalID: "It", Properties: p})
+	return all[slices.IndexFunc(all, func(t resource.Type) bool { return t.Name == kind })]
 }

@@ -16,8 +16,10 @@ import (
 	"sync"
 	"time"
 
+	"bitbucket.org/fearless/pipes/shared/localcloud/autoscaling"
 	"bitbucket.org/fearless/pipes/shared/localcloud/cloudformation"
 	"bitbucket.org/fearless/pipes/shared/localcloud/ec2"
+	"bitbucket.org/fearless/pipes/shared/localcloud/elb"
 	"bitbucket.org/fearless/pipes/shared/localcloud/iam"
 	"bitbucket.org/fearless/pipes/shared/localcloud/journal"
 	"bitbucket.org/fearless/pipes/shared/localcloud/machine"
@@ -53,6 +55,10 @@ type Options struct {
 	// Endpoint is the URL under which guests reach the cloud.
 	Endpoint string
 
+	// Health answers the health checks of load balancers instead of the
+	// servers. By default simulated servers that run are healthy.
+	Health Checker
+
 	// Seed makes another sequence of ids.
 	Seed uint64
 }
@@ -80,6 +86,8 @@ type Cloud struct {
 	secrets *secrets.Service
 	ec2     *ec2.Service
 	s3      *s3.Store
+	elb     *elb.Service
+	groups  *autoscaling.Service
 	stacks  *cloudformation.Service
 
 	// bases finds the base image that a public parameter names.
@@ -112,12 +120,16 @@ func New(o Options) (*Cloud, error) {
 	c.ec2 = ec2.New(w, o.Machines, ec2.Surroundings{
 		Metadata: c.metadata, Endpoint: c.Endpoint, Transport: c.Transport(), Profile: c.profile,
 	})
+	c.elb = c.balancing(o.Health)
+	c.groups = autoscaling.New(w, scaled{c}, c.elb)
 	c.stacks = cloudformation.New(w, c.surroundings(), c.types()...)
 	c.router = wire.NewRouter(o.Region, c.hooks(),
 		c.sts.Wire(),
 		c.ssm.Wire(),
 		c.secrets.Wire(),
 		c.ec2.Wire(),
+		c.elb.Wire(),
+		c.groups.Wire(),
 		c.stacks.Wire(),
 		wire.Service{Name: "s3", Protocol: operation.REST, Handler: c.s3, Operations: storeOperations},
 	)
@@ -183,6 +195,8 @@ func (c *Cloud) RefuseLaunch(code, message string, times int) {
 // Close switches all servers off and leaves nothing behind.
 func (c *Cloud) Close() error {
 	c.stacks.Close()
+	c.groups.Close()
+	c.elb.Close()
 	c.ec2.Close()
 	return c.machines.Close()
 }

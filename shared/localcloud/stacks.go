@@ -9,7 +9,7 @@ import (
 
 // types are the resource types of all services that templates may use.
 func (c *Cloud) types() []resource.Type {
-	return slices.Concat(c.ec2.Types(), c.iam.Types(), c.secrets.Types(), c.ssm.Types())
+	return slices.Concat(c.ec2.Types(), c.iam.Types(), c.secrets.Types(), c.ssm.Types(), c.elb.Types(), c.groups.Types())
 }
 
 // surroundings are what templates may refer to outside of their stack.
@@ -23,6 +23,7 @@ func (c *Cloud) surroundings() cloudformation.Surroundings {
 		},
 		Endpoint: c.Endpoint,
 		Zones:    c.ec2.Zones(),
+		Groups:   c.groups,
 	}
 }
 
