@@ -66,7 +66,7 @@ func decodeCreateChangeSet(p *wire.Params) createInput {
 	in := createInput{
 		stack: p.Need("StackName"), name: p.Need("ChangeSetName"), kind: p.OneOf("ChangeSetType", "UPDATE", "CREATE"),
 		description: p.String("Description"), token: token(p, "ClientToken"), role: p.String("RoleARN"),
-		onFailure: p.OneOf("OnStackFailure", "ROLLBACK", "DO_NOTHING"),
+		onFailure: p.OneOf("OnStackFailure", "", "ROLLBACK", "DO_NOTHING"),
 		body:      p.String("TemplateBody"), url: p.String("TemplateURL"), previous: p.Bool("UsePreviousTemplate", false),
 		capabilities: p.Strings("Capabilities"), tags: map[string]string{},
 		minutes: p.Int("RollbackConfiguration.MonitoringTimeInMinutes", 0, 180, -1),

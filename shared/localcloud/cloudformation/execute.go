@@ -15,13 +15,13 @@ type done struct{}
 
 type executeInput struct {
 	stack, name, token string
-	noRollback         bool
+	rollback           string // DisableRollback as sent
 }
 
 func decodeExecute(p *wire.Params) executeInput {
 	return executeInput{
 		stack: p.String("StackName"), name: p.Need("ChangeSetName"), token: token(p, "ClientRequestToken"),
-		noRollback: p.Bool("DisableRollback", false),
+		rollback: p.OneOf("DisableRollback", "", "true", "false"),
 	}
 }
 
@@ -46,13 +46,16 @@ func (s *Service) executeChangeSet(_ context.Context, _ *wire.Call, in executeIn
 			return nil, err
 		}
 	}
+	if in.rollback != "" && c.onFailure != "" {
+		return nil, invalid("DisableRollback cannot be specified for a change set that was created with OnStackFailure")
+	}
 	s.keep(st, in.token, "execute "+c.id)
 	c.execution = "EXECUTE_IN_PROGRESS"
 	st.sets = []*changeSet{c}
 	st.changeSet, st.role, st.monitoring = c.id, c.plan.role, c.plan.watch
 	r := s.newRun(st, c.plan, in.token)
 	r.set = c
-	r.keep = in.noRollback || c.onFailure == "DO_NOTHING"
+	r.keep = in.rollback == "true" || c.onFailure == "DO_NOTHING"
 	st.noRollback = r.keep
 	if r.from == nil {
 		s.turn(st, createInProgress, "User Initiated", in.token)

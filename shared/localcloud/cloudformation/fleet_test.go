@@ -125,7 +125,8 @@ func (f *fleet) tend(g *fakeGroup) {
 		m := &fakeMember{Member: resource.Member{Instance: fmt.Sprintf("i-%d", f.made), Template: g.template, Version: g.version}, up: now.Add(f.boot)}
 		g.members = append(g.members, m)
 		if vote := f.vote[g.version]; vote != "" {
-			time.AfterFunc(f.boot, func() { _ = f.d.signal(g.logical, m.Instance, vote) })
+			// One after the other, so that the first failure is one.
+			time.AfterFunc(f.boot+time.Duration(f.made)*time.Millisecond, func() { _ = f.d.signal(g.logical, m.Instance, vote) })
 		}
 	}
 	for ; count > g.desired; count-- {

@@ -118,7 +118,7 @@ func decodeTemplate(text string) (map[string]any, error) {
 			return nil, malformed("the local cloud reads JSON templates only.")
 		}
 		if errors.As(err, &syntax) {
-			before := text[:min(int(syntax.Offset), len(text))]
+			before := text[:max(int(syntax.Offset)-1, 0)]
 			return nil, malformed("JSON not well-formed. (line %d, column %d)",
 				strings.Count(before, "\n")+1, len(before)-strings.LastIndex(before, "\n"))
 		}

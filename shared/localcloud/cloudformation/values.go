@@ -152,7 +152,11 @@ func (s *scope) join(argument any) (any, error) {
 		return nil, invalid("Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined")
 	}
 	delimiter, isText := pair[0].(string)
-	inner, err := s.eval(pair[1])
+	// The parts of a {{resolve:…}} may come from several values, so only the
+	// whole text is looked at.
+	parts := *s
+	parts.dynamic = nil
+	inner, err := parts.eval(pair[1])
 	if err != nil {
 		return nil, err
 	}
