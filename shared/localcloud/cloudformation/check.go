@@ -69,7 +69,7 @@ func (t *template) checkReferences(types map[string]resource.Type) error {
 		if err := t.checkCondition("Resources", d.condition); err != nil {
 			return err
 		}
-		if err := t.checkBlock("Resources", types, []any{map[string]any(d.properties), d.creation, d.update}); err != nil {
+		if err := t.checkBlock("Resources", types, []any{d.properties, d.creation, d.update}); err != nil {
 			return err
 		}
 	}

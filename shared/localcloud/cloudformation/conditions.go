@@ -56,21 +56,25 @@ func (s *scope) test(value any, need func(name string) error) (bool, error) {
 		inner, err := s.test(arguments[0], need)
 		return !inner, err
 	case (name == "Fn::And" || name == "Fn::Or") && len(arguments) >= 2 && len(arguments) <= 10:
-		result := name == "Fn::And"
-		for _, a := range arguments {
-			inner, err := s.test(a, need)
-			if err != nil {
-				return false, err
-			}
-			if name == "Fn::And" {
-				result = result && inner
-			} else {
-				result = result || inner
-			}
-		}
-		return result, nil
+		return s.several(name == "Fn::And", arguments, need)
 	}
 	return false, malformed("Conditions can only be boolean operations on parameters and other conditions")
+}
+
+// several is Fn::And or Fn::Or. All parts are worked out, so that what is
+// wrong is found wherever it stands.
+func (s *scope) several(and bool, arguments []any, need func(name string) error) (bool, error) {
+	result := and
+	for _, a := range arguments {
+		inner, err := s.test(a, need)
+		if err != nil {
+			return false, err
+		}
+		if inner != and {
+			result = inner
+		}
+	}
+	return result, nil
 }
 
 // choose is Fn::If.

@@ -27,7 +27,6 @@ type fleet struct {
 	boot time.Duration
 	end  time.Duration
 	log  []string
-	low  int // the fewest servers in service during watch
 }
 
 type fakeGroup struct {

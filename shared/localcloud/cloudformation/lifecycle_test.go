@@ -153,7 +153,7 @@ func TestCancelAtAnyMoment(t *testing.T) {
 			if diff := cmp.Diff(before, d.things.snapshot()); diff != "" {
 				t.Errorf("after %d s not as before:\n%s", second, diff)
 			}
-			if !d.happened("shop UPDATE_ROLLBACK_IN_PROGRESS: Stack update cancelled") { //nolint:misspell // AWS's text
+			if !d.happened("shop UPDATE_ROLLBACK_IN_PROGRESS: Stack update cancelled") {
 				t.Error(d.events())
 			}
 			all := d.service.Events("shop")
@@ -193,7 +193,7 @@ func TestOthersAreCancelledWhenOneFails(t *testing.T) {
 		d.things.refuse("stable B", errors.New("broke"))
 		d.deploy(stackOf(object{"A": res(plain, object{}), "B": res(plain, object{}), "C": res(plain, object{})}))
 		// All three become stable at the same time; A is looked at first.
-		for _, line := range []string{"A CREATE_COMPLETE", "B CREATE_FAILED: broke", "C CREATE_FAILED: Resource creation cancelled", //nolint:misspell // AWS's text
+		for _, line := range []string{"A CREATE_COMPLETE", "B CREATE_FAILED: broke", "C CREATE_FAILED: Resource creation cancelled",
 			"shop ROLLBACK_IN_PROGRESS: The following resource(s) failed to create: [B, C]. Rollback requested by user."} {
 			if !d.happened(line) {
 				t.Error("did not happen:", line)

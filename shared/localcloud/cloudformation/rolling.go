@@ -46,7 +46,6 @@ func (r *run) roll(old resource.Properties, l *live, p pause) error {
 		minimum: minimum, maximum: maximum, desired: desired, size: desired,
 	}
 	if b.policy.inService >= maximum {
-		//nolint:staticcheck // AWS's text
 		return errors.New("MinInstancesInService must be less than the autoscaling group's MaxSize")
 	}
 	moved := !equal(old["VPCZoneIdentifier"], l.properties["VPCZoneIdentifier"])

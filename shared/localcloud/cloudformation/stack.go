@@ -31,9 +31,9 @@ const (
 	deleteFailed             = "DELETE_FAILED"
 	deleteSkipped            = "DELETE_SKIPPED" // of resources only
 	stackType                = "AWS::CloudFormation::Stack"
-	creationCancelled        = "Resource creation cancelled" //nolint:misspell // AWS's text
-	updateCancelled          = "Resource update cancelled"   //nolint:misspell // AWS's text
-	stackCancelled           = "Stack update cancelled"      //nolint:misspell // AWS's text
+	creationCancelled        = "Resource creation cancelled"
+	updateCancelled          = "Resource update cancelled"
+	stackCancelled           = "Stack update cancelled"
 )
 
 // stack is one stack with its history.
@@ -57,7 +57,6 @@ type stack struct {
 	sets    []*changeSet
 	signals map[string]*signals // of resources that wait for some
 	current *run                // the operation that is going on, or the one that could not be rolled back
-	imports []string            // names of the exports that are used
 }
 
 // deployment is what a stack consists of.
