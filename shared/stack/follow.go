@@ -19,6 +19,11 @@ var passing = retry.NewStandard().IsErrorRetryable
 // not the operation.
 type Watcher func(ctx context.Context, now *Stack, news []Event) error
 
+// unmoved is how long a stack may rest without an event before it is believed that there
+// is nothing to follow. Right after an operation was asked for, a stack may still be
+// described as it was before.
+const unmoved = 30 * time.Second
+
 // Follow looks at a stack, by its id, until it rests. It returns the stack as it is
 // then, and all events after the given one.
 func Follow(ctx context.Context, api API, id, after string, watch Watcher) (*Stack, []Event, error) {
@@ -40,7 +45,7 @@ func Follow(ctx context.Context, api API, id, after string, watch Watcher) (*Sta
 			if err := watch(ctx, now, news); err != nil {
 				return now, all, err
 			}
-			if !now.Status.Busy() {
+			if !now.Status.Busy() && (len(all) > 0 || time.Since(started) > unmoved) {
 				return now, all, nil
 			}
 		}

@@ -69,13 +69,10 @@ func (d *deployer) base(ctx context.Context) (map[string]string, error) {
 	return final.Outputs, nil
 }
 
-// previewBase leaves the base as it is.
+// previewBase leaves the base as it is. Without one there are no outputs.
 func (d *deployer) previewBase(ctx context.Context, now *stack.Stack, changed *stack.ChangeSet) (map[string]string, error) {
-	if err := d.discard(ctx, now, changed); err != nil {
+	if err := d.discard(ctx, now, changed); err != nil || now == nil {
 		return nil, err
-	}
-	if now == nil {
-		return map[string]string{}, nil
 	}
 	return now.Outputs, nil
 }

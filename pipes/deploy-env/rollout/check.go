@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
@@ -69,20 +70,36 @@ func (d *deployer) strangers(ctx context.Context, physical map[string]string, im
 	if len(ids) == 0 {
 		return nil, 0, nil
 	}
-	pages := ec2.NewDescribeInstancesPaginator(d.ec2, &ec2.DescribeInstancesInput{InstanceIds: ids})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, 0, fmt.Errorf("the servers cannot be looked up: %w", err)
-		}
-		for _, r := range page.Reservations {
-			for _, i := range r.Instances {
-				if aws.ToString(i.ImageId) != imageID {
-					names = append(names, aws.ToString(i.InstanceId)+" ("+aws.ToString(i.ImageId)+")")
-				}
-			}
+	images, err := d.images(ctx, ids)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, id := range ids {
+		if images[id] != imageID { // or not shown yet: then it is looked for again
+			names = append(names, fmt.Sprintf("%s (%s)", id, images[id]))
 		}
 	}
 	slices.Sort(names)
 	return names, len(ids), nil
+}
+
+// images are the images that instances run. They are asked for by a filter, since an id
+// that EC2 does not show yet, or not any more, would be an error of the whole call.
+func (d *deployer) images(ctx context.Context, ids []string) (map[string]string, error) {
+	images := map[string]string{}
+	pages := ec2.NewDescribeInstancesPaginator(d.ec2, &ec2.DescribeInstancesInput{
+		Filters: []types.Filter{{Name: aws.String("instance-id"), Values: ids}},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("the servers cannot be looked up: %w", err)
+		}
+		for _, r := range page.Reservations {
+			for _, i := range r.Instances {
+				images[aws.ToString(i.InstanceId)] = aws.ToString(i.ImageId)
+			}
+		}
+	}
+	return images, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"bitbucket.org/fearless/pipes/shared/account"
 	"bitbucket.org/fearless/pipes/shared/console"
@@ -40,6 +41,7 @@ type deployer struct {
 	elb *elb.Client
 	ec2 *ec2.Client
 	s3  *s3.Client
+	ssm *ssm.Client
 }
 
 // Run does what the settings ask for.
@@ -96,6 +98,7 @@ func (d *deployer) open(ctx context.Context) error {
 	d.cfn, d.asg = cloudformation.NewFromConfig(session.Config), autoscaling.NewFromConfig(session.Config)
 	d.elb, d.ec2 = elb.NewFromConfig(session.Config), ec2.NewFromConfig(session.Config)
 	d.s3 = s3.NewFromConfig(session.Config, func(o *s3.Options) { o.UsePathStyle = session.PathStyle })
+	d.ssm = ssm.NewFromConfig(session.Config)
 	d.index = image.Index{API: d.s3, Bucket: d.bucket}
 	return nil
 }
@@ -110,6 +113,10 @@ func (d *deployer) deploy(ctx context.Context) (pipe.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if outputs == nil { // a preview of an environment that does not exist
+		d.rt.Console.Success("This is a preview: nothing was changed. The servers come after the base, and all of them are new")
+		return d.result(record, OutcomePreviewed), nil
+	}
 	return d.servers(ctx, record, outputs)
 }
 
@@ -123,15 +130,29 @@ func (d *deployer) image(ctx context.Context) (*image.Record, error) {
 		return nil, exit.Refusedf("there is no image of commit %.12s", d.s.Commit).
 			Hint("bake it first: pipe fearless/ami-bake with APPLICATION: '" + d.s.Application + "' and COMMIT: '" + d.s.Commit + "'")
 	}
-	img, err := image.ByID(ctx, d.ec2, record.Image)
+	img, err := d.look(ctx, record.Image)
 	if err != nil {
-		return nil, exit.Unablef("%w", err)
+		return nil, unable(err)
 	}
 	if err := fit(d.file, record, img); err != nil {
 		return nil, err
 	}
 	d.rt.Console.Info("Image %s (%s) of commit %.12s", record.Image, record.Name, record.Commit)
 	return record, nil
+}
+
+// look describes an image. One that was made a moment ago may not be shown at once.
+func (d *deployer) look(ctx context.Context, id string) (*image.Image, error) {
+	const looks = 4
+	for n := 1; ; n++ {
+		img, err := image.ByID(ctx, d.ec2, id)
+		if err != nil || img != nil || n == looks {
+			return img, err
+		}
+		if err := d.pause(ctx, 3*time.Second); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // digest names what an update is to lead to.

@@ -14,8 +14,12 @@ import (
 // servers releases the image. CloudFormation does the rest, or goes back by itself.
 func (d *deployer) servers(ctx context.Context, record *image.Record, base map[string]string) (*Result, error) {
 	name := d.file.ServersStack()
+	settings, err := d.settingsDigest(ctx)
+	if err != nil {
+		return nil, unable(err)
+	}
 	values := environment.Values{
-		Image: record.Image, Commit: record.Commit, Base: base,
+		Image: record.Image, Commit: record.Commit, Base: base, SettingsDigest: settings,
 		RunRelease: d.file.Release.When != environment.WhenNever && d.file.HasRelease(record.Processes),
 	}
 	_, target, err := d.proposal(name, d.file.Servers(values))

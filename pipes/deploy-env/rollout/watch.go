@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,11 +88,15 @@ func (s *story) completed(e stack.Event) {
 	switch {
 	case e.LogicalID == releaseID:
 		s.log.Info("The release process is done")
-	case strings.HasSuffix(e.LogicalID, "Group"):
+	case s.isGroup(e.LogicalID):
 		s.log.Info("%s: all servers ready", s.who(e.LogicalID))
 		delete(s.wanted, e.LogicalID)
 		s.soaking = len(s.wanted) == 0 && s.soak > 0
 	}
+}
+
+func (s *story) isGroup(resource string) bool {
+	return slices.ContainsFunc(s.file.Roles, func(r environment.Role) bool { return r.Group() == resource })
 }
 
 // who is the role of a resource, for people.
