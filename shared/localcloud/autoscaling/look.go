@@ -139,7 +139,7 @@ func (s *Service) grow(g *group, more int) {
 	}
 	tags := g.tagsOfServers()
 	s.spawn(func() {
-		for _, m := range fresh { // one after the other, so that equal runs get equal ids
+		for _, m := range fresh { // one after the other, so that ids come in the order of the activities
 			s.launch(g, m, Launch{Group: g.name, Template: template.ID, Version: template.Version, Subnet: m.subnet, Tags: tags})
 		}
 	})

@@ -208,7 +208,7 @@ func run(t *testing.T, test func(t *testing.T, b *bench)) {
 
 // pause lets time pass, and everything happen that is due.
 func pause(d time.Duration) {
-	time.Sleep(d)
+	<-time.After(d)
 	synctest.Wait()
 }
 

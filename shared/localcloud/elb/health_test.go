@@ -20,7 +20,7 @@ func simulated(t *testing.T, run func(b *bench, checks *statuses)) {
 
 // pause lets time pass, and everything happen that is due.
 func pause(d time.Duration) {
-	time.Sleep(d)
+	<-time.After(d)
 	synctest.Wait()
 }
 

@@ -254,6 +254,7 @@ func TestUpgradedConnectionsPass(t *testing.T) {
 	if err != nil || answer.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("upgrade: %v, %v", answer, err)
 	}
+	defer answer.Body.Close()
 	fmt.Fprint(conn, "hello\n")
 	if line, err := in.ReadString('\n'); line != "hello\n" {
 		t.Errorf("the echo is %q, %v", line, err)

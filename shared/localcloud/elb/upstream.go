@@ -81,6 +81,7 @@ func (b *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close stops the watchdog with the end of the request.
 func (b *watched) Close() error {
 	if b.last {
 		b.dog.stop()
@@ -102,4 +103,6 @@ func oneTry(r *http.Request) {
 type empty struct{}
 
 func (empty) Read([]byte) (int, error) { return 0, io.EOF }
-func (empty) Close() error             { return nil }
+
+// Close has nothing to close.
+func (empty) Close() error { return nil }
