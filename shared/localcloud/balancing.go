@@ -41,6 +41,9 @@ func (c *Cloud) ListenerURL(arn string) string { return c.elb.URL(arn) }
 // the process; nil when there is none.
 func (c *Cloud) Listener(arn string) http.Handler { return c.elb.Handler(arn) }
 
+// Targets are the targets of a target group, draining ones too.
+func (c *Cloud) Targets(group string) []elb.Target { return c.elb.Targets(group) }
+
 // TriggerPolicy lets a scaling policy ask for another size of its group, as
 // its alarm would. No policy acts by itself.
 func (c *Cloud) TriggerPolicy(arn string, desired int) error { return c.groups.Trigger(arn, desired) }

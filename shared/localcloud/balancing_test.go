@@ -122,6 +122,11 @@ func TestAGroupBehindABalancer(t *testing.T) {
 			t.Errorf("targets (-want +got):\n%s", diff)
 		}
 		first := b.running()
+		for n, target := range b.cloud.Targets(w.targets) {
+			if target.Instance != first[n] || target.Port != 8000 || target.State != "healthy" || target.InFlight != 0 {
+				t.Errorf("a target is %+v", target)
+			}
+		}
 		zones := map[string]bool{}
 		for _, i := range b.cloud.Instances() {
 			zones[i.Zone] = true
@@ -154,6 +159,9 @@ func TestAGroupBehindABalancer(t *testing.T) {
 		err := b.cloud.Type("AWS::EC2::SecurityGroup").Delete(w.securityGroup)
 		if err == nil || !strings.Contains(err.Error(), "DependencyViolation") {
 			t.Errorf("a group in use is deleted: %v", err)
+		}
+		if diff := cmp.Diff([]string{"load balancer " + w.balancer}, b.cloud.Leftovers()); diff != "" {
+			t.Errorf("leftovers (-want +got):\n%s", diff)
 		}
 		if err := b.cloud.Type("AWS::ElasticLoadBalancingV2::LoadBalancer").Delete(w.balancer); err != nil {
 			t.Fatal(err)

@@ -39,6 +39,9 @@ func (c *Cloud) Leftovers(keep ...string) []string {
 	for _, n := range c.Snapshots() {
 		lines = append(lines, fmt.Sprintf("snapshot %s of %s", n.ID, n.Image))
 	}
+	for _, arn := range c.elb.Balancers() {
+		lines = append(lines, "load balancer "+arn)
+	}
 	for _, key := range slices.Sorted(maps.Keys(c.Objects(c.Bucket()))) {
 		lines = append(lines, fmt.Sprintf("object s3://%s/%s", c.Bucket(), key))
 	}
