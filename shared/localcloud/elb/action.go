@@ -88,12 +88,8 @@ func or(value, fallback string) string {
 
 // location is where a redirect leads. The port is always written out, as the
 // load balancer does.
-func (d *redirect) location(r *http.Request, l *listener) string {
-	protocol := "http"
-	if l.secure {
-		protocol = "https"
-	}
-	parts := strings.NewReplacer("#{protocol}", protocol, "#{host}", hostOf(r), "#{port}", strconv.Itoa(l.port),
+func (d *redirect) location(r *http.Request, at entrance) string {
+	parts := strings.NewReplacer("#{protocol}", at.protocol, "#{host}", hostOf(r), "#{port}", strconv.Itoa(at.port),
 		"#{path}", strings.TrimPrefix(r.URL.EscapedPath(), "/"), "#{query}", r.URL.RawQuery)
 	where := strings.ToLower(parts.Replace(d.protocol)) + "://" + parts.Replace(d.host) + ":" + parts.Replace(d.port) + parts.Replace(d.path)
 	if query := parts.Replace(d.query); query != "" {

@@ -21,7 +21,7 @@ type front struct {
 
 // ServeHTTP answers one request by the rules of the moment.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	do, to := f.route(r)
+	do, at, to := f.route(r)
 	switch {
 	case do.fixed != nil:
 		w.Header().Set("Server", serverName)
@@ -29,7 +29,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(do.fixed.status)
 		_, _ = io.WriteString(w, do.fixed.body)
 	case do.redirect != nil:
-		w.Header().Set("Location", do.redirect.location(r, f.listener))
+		w.Header().Set("Location", do.redirect.location(r, at))
 		page(w, do.redirect.status)
 	case to == nil:
 		page(w, http.StatusServiceUnavailable)
@@ -41,28 +41,39 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // passage is a request's way to a target.
 type passage struct {
 	target  *target
+	entrance
 	address string
 	limits  limits
 	drop    bool // header fields with invalid names
 }
 
+// entrance is where a request came in, as the listener was at that moment.
+type entrance struct {
+	protocol string
+	port     int
+}
+
 // route decides and, for a target, counts the request as in flight, all under
 // one lock: a target that drains a moment later knows of it.
-func (f *front) route(r *http.Request) (action, *passage) {
+func (f *front) route(r *http.Request) (action, entrance, *passage) {
 	s := f.service
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	at := entrance{"http", f.listener.port}
+	if f.listener.secure {
+		at.protocol = "https"
+	}
 	do := f.listener.route(r)
 	if do.forward == nil {
-		return do, nil
+		return do, at, nil
 	}
 	t := do.forward.pick()
 	if t == nil {
-		return do, nil
+		return do, at, nil
 	}
 	t.inflight++
 	b := f.listener.balancer
-	return do, &passage{target: t, address: s.servers.Address(t.instance, t.port), limits: limits{b.idle}, drop: b.dropInvalid}
+	return do, at, &passage{target: t, entrance: at, address: s.servers.Address(t.instance, t.port), limits: limits{b.idle}, drop: b.dropInvalid}
 }
 
 // pass hands a request to a target and its answer back. There is no second
@@ -109,12 +120,8 @@ func (f *front) rewrite(p *httputil.ProxyRequest, to *passage) {
 	if host := p.In.Header.Values("X-Forwarded-Host"); len(host) > 0 { // passed on, as any other field
 		p.Out.Header["X-Forwarded-Host"] = host
 	}
-	protocol := "http"
-	if f.listener.secure {
-		protocol = "https"
-	}
-	p.Out.Header.Set("X-Forwarded-Proto", protocol)
-	p.Out.Header.Set("X-Forwarded-Port", strconv.Itoa(f.listener.port))
+	p.Out.Header.Set("X-Forwarded-Proto", to.protocol)
+	p.Out.Header.Set("X-Forwarded-Port", strconv.Itoa(to.port))
 	if p.Out.Header.Get("X-Amzn-Trace-Id") == "" {
 		id := strings.ReplaceAll(f.service.world.UUID("trace"), "-", "")
 		p.Out.Header.Set("X-Amzn-Trace-Id", "Root=1-"+id[:8]+"-"+id[8:])
