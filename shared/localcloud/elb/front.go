@@ -40,7 +40,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // passage is a request's way to a target.
 type passage struct {
-	target  *target
+	target *target
 	entrance
 	address string
 	limits  limits
