@@ -19,8 +19,10 @@ type account struct {
 	lifecycle string                    // in the metadata service; "": not found
 	living    func() ([]string, error)  // other instances of the role
 	refuse    func(action string) string
-	order     []string // what happened, one line each
-	asked     []string // actions, whatever became of them
+	stall     string        // an action that is never answered
+	delay     time.Duration // how long an upload takes
+	order     []string      // what happened, one line each
+	asked     []string      // actions, whatever became of them
 }
 
 // scalingGroup is a group of the stack shop-staging with this server as i-0abc.
@@ -53,6 +55,10 @@ func (h *host) serveLifecycle(w http.ResponseWriter) {
 func (h *host) serveQuery(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	action := r.PostForm.Get("Action")
+	if h.stall == action {
+		<-r.Context().Done()
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.asked = append(h.asked, action)

@@ -40,6 +40,7 @@ func TestDrainThenHook(t *testing.T) {
 	t.Parallel()
 	simulate(t, "web: bin/web\n", func(t *testing.T, h *host, p *troupe) {
 		dismissable(h, p)
+		h.delay = time.Second
 		h.lifecycle = "InService"
 		stop := h.play(t)
 		pass(time.Minute)
@@ -48,7 +49,10 @@ func TestDrainThenHook(t *testing.T) {
 		}
 		h.with(func() { h.lifecycle = "Terminated" })
 		begun := time.Now()
-		pass(11 * time.Second)
+		pass(14 * time.Second)
+		if log := h.object("web/i-0abc.log"); !strings.Contains(log, "everything has ended") {
+			t.Errorf("when the hook was completed, the log was\n%s", log)
+		}
 		got := slices.Compact(after("has ended", h.events("has", "put web/i-0abc.log", "Complete")))
 		if len(got) < 3 || got[0] != "has ended" || !strings.HasPrefix(got[1], "put") || got[2] != hook {
 			t.Errorf("%q\n%s", got, h.said())

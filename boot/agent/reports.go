@@ -33,13 +33,13 @@ type reports struct {
 	state   contract.State
 	version int
 
-	sending            sync.Mutex // held by whoever uploads; guards what follows
+	sending            chan struct{} // full while somebody uploads; guards what follows
 	sentLog, sentState int
 	problem            string
 }
 
 func newReports(objects Objects, place *contract.Place, log *journal) *reports {
-	return &reports{objects: objects, place: place, log: log, changed: make(chan struct{}, 1)}
+	return &reports{objects: objects, place: place, log: log, changed: make(chan struct{}, 1), sending: make(chan struct{}, 1)}
 }
 
 // set records the state; a change is logged and uploaded.
@@ -112,8 +112,12 @@ func (r *reports) flush(ctx context.Context) {
 // upload sends what changed: first the log, so that whoever reads the reason
 // finds the lines that led to it.
 func (r *reports) upload(ctx context.Context) {
-	r.sending.Lock()
-	defer r.sending.Unlock()
+	select {
+	case r.sending <- struct{}{}:
+		defer func() { <-r.sending }()
+	case <-ctx.Done():
+		return
+	}
 	text, version := r.log.recent()
 	if version != r.sentLog && r.put(ctx, r.place.Log(r.role, r.instance), "text/plain; charset=utf-8", text) {
 		r.sentLog = version

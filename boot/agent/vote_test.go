@@ -278,13 +278,13 @@ func TestFailureWithoutTheBucket(t *testing.T) {
 // does not stay for it.
 func TestReleaseServerIsStopped(t *testing.T) {
 	t.Parallel()
-	for name, refuse := range map[string]string{"AWS answers": "", "AWS is away": "ServiceUnavailable"} {
+	for name, stall := range map[string]string{"AWS answers": "", "AWS is silent": "SignalResource"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			simulate(t, withRelease, func(t *testing.T, h *host, _ *troupe) {
 				h.enroll("WebGroup")
 				h.userData.Release = true
-				h.refuse = func(string) string { return refuse }
+				h.stall = stall
 				stop := h.play(t)
 				pass(10 * time.Second)
 				begun := time.Now()
@@ -294,7 +294,7 @@ func TestReleaseServerIsStopped(t *testing.T) {
 				if took := time.Since(begun); took > 15*time.Second {
 					t.Errorf("went after %s", took)
 				}
-				if got := h.events("SignalResource"); (len(got) == 1 && got[0] == failure) != (refuse == "") {
+				if got := h.events("SignalResource"); (len(got) == 1 && got[0] == failure) != (stall == "") {
 					t.Errorf("%q\n%s", got, h.said())
 				}
 			})

@@ -138,6 +138,7 @@ func (h *host) serveCloud(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, _ := io.ReadAll(r.Body)
+	<-time.After(h.delay)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.failures > 0 {
