@@ -32,9 +32,9 @@ func play(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	heading(out, "Compiling the pipe and the boot agent")
+	heading(out, "Compiling the pipes and the boot agent")
 	bin, cache := filepath.Join(root, ".bin", "demo"), filepath.Join(root, ".bin", "guest-cache")
-	if err := stage.Build(ctx, root, bin); err != nil {
+	if err := stage.Build(ctx, root, bin, []string{"ami-bake", "deploy-env"}); err != nil {
 		return err
 	}
 	if err := openCache(cache); err != nil {
@@ -58,19 +58,19 @@ func play(ctx context.Context, out io.Writer) error {
 		}
 	}
 	heading(out, "The same commit again: ami-bake finds the image")
-	again := releases[len(releases)-1]
+	again := releases[1]
 	if err := bake(ctx, out, s, repository, &again); err != nil {
 		return err
 	}
-	heading(out, "A server of each image")
-	for i := range releases {
+	heading(out, "A server of each of the first two images")
+	for i := range releases[:2] {
 		if err := start(ctx, s, &releases[i]); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "%s: server %s answers at %s: %s\n", releases[i].image, releases[i].server, releases[i].address, releases[i].answer)
 	}
-	table(out, releases, again)
-	return nil
+	table(out, releases[:2], again)
+	return deployAll(ctx, out, s, repository, releases)
 }
 
 func heading(out io.Writer, text string) { fmt.Fprintf(out, "\n\x1b[1m== %s\x1b[0m\n", text) }
@@ -85,14 +85,26 @@ func openCache(dir string) error {
 	return os.Chmod(dir, 0o777)
 }
 
-// commits makes a repository of the sample application with two versions.
+// brokenProcfile is a mistake that only shows when a server starts.
+const brokenProcfile = `release:   bin/web release
+web:       bin/web wbe
+worker:    bin/web worker
+scheduler: bin/web scheduler
+`
+
+// commits makes a repository of the sample application with three versions.
 func commits(ctx context.Context, s *stage.Stage, sample string) (stage.Repository, []release, error) {
 	repository, err := stage.NewRepository(ctx, filepath.Join(s.Dir, "clone"), sample)
 	if err != nil {
 		return repository, nil, err
 	}
-	releases := []release{{version: "1.0.0"}, {version: "2.0.0"}}
+	releases := []release{{version: "1.0.0"}, {version: "2.0.0"}, {version: "3.0.0"}}
 	for i := range releases {
+		if i == 2 { // the third version does not start: its web process is called wrongly
+			if err := repository.Write("Procfile", brokenProcfile, 0o644); err != nil {
+				return repository, nil, err
+			}
+		}
 		if err := repository.Write("VERSION", releases[i].version+"\n", 0o644); err != nil {
 			return repository, nil, err
 		}

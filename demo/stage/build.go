@@ -28,14 +28,16 @@ func Root(ctx context.Context) (string, error) {
 // Build compiles the programs into bin: the pipes, and the boot agent under the name
 // by which ami-bake looks for it. The agent is made for this computer, since it is this
 // computer that plays the server. Flags are more of the Go tool's.
-func Build(ctx context.Context, root, bin string, flags ...string) error {
+func Build(ctx context.Context, root, bin string, pipes []string, flags ...string) error {
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
 	}
 	programs := []struct{ output, pkg string }{
-		{"ami-bake", "./pipes/ami-bake"},
 		{"boot-linux-" + runtime.GOARCH, "./boot"},
 		{filepath.Join(guestTools, "curl"), "./demo/stage/curl"},
+	}
+	for _, pipe := range pipes {
+		programs = append(programs, struct{ output, pkg string }{pipe, "./pipes/" + pipe})
 	}
 	for _, p := range programs {
 		args := append([]string{"build", "-ldflags=-s -w", "-o", filepath.Join(bin, p.output)}, flags...)

@@ -66,7 +66,7 @@ func build(t *testing.T) string {
 		t.Fatal(err)
 	}
 	bin := t.TempDir()
-	if err := stage.Build(t.Context(), root, bin, raceFlag()...); err != nil {
+	if err := stage.Build(t.Context(), root, bin, []string{"ami-bake"}, raceFlag()...); err != nil {
 		t.Fatal(err)
 	}
 	return bin

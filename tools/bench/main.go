@@ -55,7 +55,7 @@ func bench(ctx context.Context, out io.Writer) error {
 	defer func() { _ = os.RemoveAll(dir) }()
 	bin := filepath.Join(dir, "bin")
 	fmt.Fprintln(out, "compiling …")
-	if err := stage.Build(ctx, root, bin); err != nil {
+	if err := stage.Build(ctx, root, bin, []string{"ami-bake"}); err != nil {
 		return err
 	}
 	var rows []row

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
+	"bitbucket.org/fearless/pipes/demo/stage"
+)
+
+// rollout is one run of deploy-env.
+type rollout struct {
+	release release
+	refused bool // deploy-env said no, as it should
+	took    time.Duration
+	traffic tally
+}
+
+// deployAll brings the environment staging live with the first image, replaces it by the
+// second while a client sends requests, and fails with the third.
+func deployAll(ctx context.Context, out io.Writer, s *stage.Stage, repository stage.Repository, releases []release) error {
+	var rollouts []rollout
+	var client *client
+	for i, r := range releases {
+		heading(out, fmt.Sprintf("Pipeline of commit %.12s: deploy-env to staging", r.commit))
+		before := client.counted()
+		d, err := deploy(ctx, out, s, repository, r)
+		if err != nil {
+			return err
+		}
+		d.traffic = client.counted().since(before)
+		rollouts = append(rollouts, d)
+		if wanted := i == len(releases)-1; d.refused != wanted {
+			return fmt.Errorf("the release of version %s: refused is %v, which it should not be", r.version, d.refused)
+		}
+		if client != nil {
+			continue
+		}
+		url, err := listener(ctx, s)
+		if err != nil {
+			return err
+		}
+		if r.answer, err = ask(ctx, url+"/version"); err != nil {
+			return fmt.Errorf("staging does not answer: %w", err)
+		}
+		fmt.Fprintf(out, "staging answers at %s: %s\n", url, r.answer)
+		client = newClient(ctx, url+"/version")
+		defer client.stop()
+	}
+	return rolloutTable(out, rollouts)
+}
+
+// deploy runs the pipe as a pipeline would.
+func deploy(ctx context.Context, out io.Writer, s *stage.Stage, repository stage.Repository, r release) (rollout, error) {
+	began := time.Now()
+	cmd := exec.CommandContext(ctx, s.Program("deploy-env"))
+	cmd.Dir = repository.Dir
+	cmd.Env = s.Environ(map[string]string{
+		"APPLICATION": application, "ENVIRONMENT": "staging", "COMMIT": r.commit, "SOAK": "0m",
+		"BITBUCKET_PIPELINE_UUID": "{demo}", "BITBUCKET_CLONE_DIR": repository.Dir,
+	})
+	cmd.Stdout, cmd.Stderr = out, out
+	err := cmd.Run()
+	var exited *exec.ExitError
+	if errors.As(err, &exited) && exited.ExitCode() == 1 {
+		return rollout{release: r, refused: true, took: time.Since(began)}, nil
+	}
+	if err != nil {
+		return rollout{}, fmt.Errorf("deploy-env of version %s: %w", r.version, err)
+	}
+	return rollout{release: r, took: time.Since(began)}, nil
+}
+
+// listener is where the balancer of staging can be reached.
+func listener(ctx context.Context, s *stage.Stage) (string, error) {
+	api := cloudformation.New(cloudformation.Options{Region: "us-east-1", BaseEndpoint: &s.URL, Credentials: keys})
+	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(application + "-staging-base")})
+	if err != nil {
+		return "", err
+	}
+	for _, o := range out.Stacks[0].Outputs {
+		if aws.ToString(o.OutputKey) == "ListenerArn" {
+			if url := s.Cloud.ListenerURL(aws.ToString(o.OutputValue)); url != "" {
+				return url, nil
+			}
+		}
+	}
+	return "", errors.New("the base of staging has no listener")
+}
+
+func rolloutTable(out io.Writer, rollouts []rollout) error {
+	heading(out, "What the client saw")
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "VERSION\tOUTCOME\tTOOK\tREQUESTS\tFAILED\tVERSIONS SEEN")
+	failed := 0
+	for _, r := range rollouts {
+		outcome := "live"
+		if r.refused {
+			outcome = "failed; the one before goes on"
+		}
+		failed += r.traffic.failed
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\n", r.release.version, outcome, seconds(r.took), r.traffic.sent, r.traffic.failed, r.traffic.versions())
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d requests failed; there must be none", failed)
+	}
+	return nil
+}
