@@ -42,7 +42,7 @@ func (d *deployer) endCheck(ctx context.Context, s *stack.Stack, imageID string)
 			return exit.Unablef("servers of another image still answer: %s", strings.Join(strangers, ", ")).
 				Hint("an old group was left over; the next run of the pipe removes it")
 		}
-		progress.Update("%d servers of another image are still on their way out", len(strangers))
+		progress.Update("not yet all of this image: %s", strings.Join(strangers, ", "))
 		if err := d.pause(ctx, 5*time.Second); err != nil {
 			return err
 		}

@@ -73,8 +73,8 @@ func (d *deployer) load() error {
 	if d.file, err = environment.Load(name, d.s.Application, content); err != nil {
 		return err
 	}
-	if d.s.Soak != nil {
-		d.file.Soak = d.s.Soak.Std()
+	if d.s.Soak.Given {
+		d.file.Soak = d.s.Soak.Time.Std()
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func (d *deployer) follow(ctx context.Context, now *stack.Stack, record *image.R
 	if err != nil {
 		return nil, unable(err)
 	}
-	final, events, err := stack.Follow(ctx, d.cfn, now.ID, latest.ID, story.watch)
+	final, events, err := stack.Follow(ctx, d.cfn, now.ID, latest.ID, d.listening(story))
 	if err != nil {
 		return nil, d.leftRunning(ctx, err)
 	}
@@ -117,7 +117,7 @@ func (d *deployer) apply(ctx context.Context, now *stack.Stack, changed *stack.C
 	if err := stack.Execute(ctx, d.cfn, changed, token); err != nil {
 		return nil, nil, unable(err)
 	}
-	final, events, err := stack.Follow(ctx, d.cfn, changed.Stack, after, story.watch)
+	final, events, err := stack.Follow(ctx, d.cfn, changed.Stack, after, d.listening(story))
 	if err != nil {
 		return nil, nil, d.leftRunning(ctx, err)
 	}
@@ -138,10 +138,8 @@ func (d *deployer) leftRunning(ctx context.Context, err error) error {
 func (d *deployer) conclude(ctx context.Context, final *stack.Stack, events []stack.Event, story *story, record *image.Record) (*Result, error) {
 	if !final.Status.Good() {
 		why := outcome(final, events)
-		if story.failing != "" {
-			if words := d.serverWords(ctx, story.failing); words != "" {
-				why = words
-			}
+		if story.words != "" {
+			why = story.words
 		}
 		e := exit.Refusedf("the release of image %s to %s failed: %s", record.Image, d.file.Environment, why)
 		if final.Status == stack.UpdateRollbackComplete {

@@ -37,13 +37,25 @@ type Settings struct {
 	Environment string `envconfig:"ENVIRONMENT" fallback:"BITBUCKET_DEPLOYMENT_ENVIRONMENT" required:"true" example:"staging" desc:"Environment to deploy to; its file is environments/<environment>.yml."`
 	Commit      string `envconfig:"COMMIT" fallback:"BITBUCKET_COMMIT" example:"4f2c9b7a1d3e" desc:"Commit whose image is deployed, full or at least 7 characters. Needed to deploy and to preview."`
 
-	Soak   *settings.Duration `envconfig:"SOAK" example:"10m" desc:"How long the old servers stay beside the new ones while the release is watched, in whole minutes. Default: what the environment file says."`
-	Bucket string             `envconfig:"BUCKET" example:"fearless-111122223333-eu-central-1" desc:"Bucket with the image index, large templates and the servers' logs. Default: fearless-<account>-<region>, made by account.yml."`
+	Soak   Soak   `envconfig:"SOAK" example:"10m" desc:"How long the old servers stay beside the new ones while the release is watched, in whole minutes. Default: what the environment file says."`
+	Bucket string `envconfig:"BUCKET" example:"fearless-111122223333-eu-central-1" desc:"Bucket with the image index, large templates and the servers' logs. Default: fearless-<account>-<region>, made by account.yml."`
 
 	BaseRole    string `envconfig:"BASE_SERVICE_ROLE" example:"arn:aws:iam::111122223333:role/fearless-shop-base" desc:"Role with which CloudFormation changes the base. Default: the rights of this pipe's own role."`
 	ServersRole string `envconfig:"SERVERS_SERVICE_ROLE" example:"arn:aws:iam::111122223333:role/fearless-shop-servers" desc:"Role with which CloudFormation changes the servers. Default: the rights of this pipe's own role."`
 
 	AllowReplace settings.List `envconfig:"ALLOW_REPLACE" example:"Balancer" desc:"Resources of the base that may be replaced, by the names that a refusal tells."`
+}
+
+// Soak is a duration that may be zero, which is not the same as not given.
+type Soak struct {
+	Given bool
+	Time  settings.Duration
+}
+
+// Decode reads a duration.
+func (s *Soak) Decode(value string) error {
+	s.Given = true
+	return s.Time.Decode(value)
 }
 
 var environmentName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}[a-z0-9]$`)
@@ -59,8 +71,8 @@ func (s *Settings) Check(r *settings.Report) {
 	if s.Commit == "" && (s.Action == ActionDeploy || s.Action == ActionPreview) {
 		r.Problemf("COMMIT", "is needed to %s; a pipeline sets BITBUCKET_COMMIT, elsewhere give the hash", s.Action)
 	}
-	if s.Soak != nil && (s.Soak.Std() < 0 || s.Soak.Std() > longestSoak || s.Soak.Std()%time.Minute != 0) {
-		r.Problemf("SOAK", "%s is not a number of whole minutes up to %s", s.Soak, longestSoak)
+	if soak := s.Soak.Time.Std(); s.Soak.Given && (soak > longestSoak || soak%time.Minute != 0) {
+		r.Problemf("SOAK", "%s is not a number of whole minutes up to %s", s.Soak.Time, longestSoak)
 	}
 }
 

@@ -24,6 +24,9 @@ type story struct {
 	wanted   map[string]int // servers of a group, by its logical id
 	ready    map[string]map[string]bool
 	failing  string // the first server that said it failed
+	words    string // what it left in the bucket, read at once: it goes on writing while it ends
+	back     bool   // CloudFormation takes the update back
+	told     bool   // and that was said
 	soak     time.Duration
 	progress *console.Progress
 	soaking  bool
@@ -37,6 +40,10 @@ func newStory(log *console.Console, file *environment.File, wanted map[string]in
 func (s *story) watch(_ context.Context, now *stack.Stack, news []stack.Event) error {
 	for _, e := range news {
 		s.event(e)
+	}
+	if !s.told && strings.Contains(string(now.Status), "ROLLBACK") {
+		s.told = true
+		s.log.Warn("CloudFormation takes the update back; the servers from before were not touched")
 	}
 	switch {
 	case s.soaking && now.Status.Busy():
@@ -60,7 +67,10 @@ func (s *story) event(e stack.Event) {
 	default:
 		s.log.Debug("%s (%s): %s %s", e.LogicalID, e.Type, e.Status, e.Reason)
 	}
-	if e.Status == "UPDATE_COMPLETE" || e.Status == "CREATE_COMPLETE" {
+	if e.Own() && strings.Contains(e.Status, "ROLLBACK") {
+		s.back = true // from here on what completes is the way back
+	}
+	if !s.back && (e.Status == "UPDATE_COMPLETE" || e.Status == "CREATE_COMPLETE") {
 		s.completed(e)
 	}
 }

@@ -10,10 +10,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"bitbucket.org/fearless/pipes/shared/contract"
+	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
 // tailOfLog is how much of a failing server's log is shown, in lines.
 const tailOfLog = 40
+
+// listening is the story's watcher, which also hears out the first server that fails, as
+// soon as it says so.
+func (d *deployer) listening(s *story) stack.Watcher {
+	heard := false
+	return func(ctx context.Context, now *stack.Stack, news []stack.Event) error {
+		if err := s.watch(ctx, now, news); err != nil {
+			return err
+		}
+		if s.failing != "" && !heard {
+			heard = true
+			s.words = d.serverWords(ctx, s.failing)
+		}
+		return nil
+	}
+}
 
 // serverWords shows what a server left in the bucket before it said that it failed:
 // why, and the end of its log. A server that could not even do that has no words.
