@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -59,15 +57,6 @@ func (d *deployer) capacities(ctx context.Context, physical map[string]string) (
 		}
 	}
 	return sizes, nil
-}
-
-// capacityParameters are the sizes in the words of the template.
-func capacityParameters(file *environment.File, sizes map[string]int) map[string]string {
-	parameters := map[string]string{}
-	for _, role := range file.Roles {
-		parameters[role.Capacity()] = strconv.Itoa(sizes[role.Name])
-	}
-	return parameters
 }
 
 // settingsDigest names the settings by their versions, not their values: changed settings
