@@ -77,6 +77,8 @@ func (b *balancer) gone(ctx context.Context) bool {
 }
 
 func (b *balancer) health(ctx context.Context, group string) (types.TargetHealth, error) {
+	ctx, cancel := context.WithTimeout(ctx, callBound)
+	defer cancel()
 	out, err := b.api.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{
 		TargetGroupArn: aws.String(group), Targets: []types.TargetDescription{{Id: aws.String(b.instance)}},
 	})

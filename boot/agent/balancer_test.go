@@ -98,6 +98,29 @@ func TestBalancerThatCannotBeAsked(t *testing.T) {
 	})
 }
 
+// Nor is silence, which must not keep the server from noticing anything else.
+func TestBalancerThatIsSilent(t *testing.T) {
+	t.Parallel()
+	simulate(t, "web: bin/web\n", func(t *testing.T, h *host, _ *troupe) {
+		h.enroll("WebGroup")
+		h.userData.TargetGroups = []string{webTargets}
+		h.target = func(string) string { return "healthy" }
+		h.stall = "DescribeTargetHealth"
+		stop := h.play(t)
+		pass(30 * time.Second)
+		if state := h.state(t); state.Ready || state.Reason != "cannot ask the load balancer: no answer in time" {
+			t.Errorf("%+v", state)
+		}
+		pass(6 * time.Minute)
+		if got := h.events("Signal"); len(got) != 1 || got[0] != failure {
+			t.Errorf("%q\n%s", got, h.said())
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // The balancer vouches for web, not for what runs beside it.
 func TestBalancerKnowsOnlyWeb(t *testing.T) {
 	t.Parallel()

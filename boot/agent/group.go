@@ -19,6 +19,10 @@ type Groups interface {
 	CompleteLifecycleAction(context.Context, *autoscaling.CompleteLifecycleActionInput, ...func(*autoscaling.Options)) (*autoscaling.CompleteLifecycleActionOutput, error)
 }
 
+// callBound is what a question to AWS may take with all attempts: the SDK itself
+// would wait for an answer for ever.
+const callBound = 20 * time.Second
+
 // scalingGroup is the group that holds this server, beside those that have the
 // same place in the stack: while CloudFormation replaces a group there are two.
 type scalingGroup struct {
@@ -38,6 +42,8 @@ func (a *agent) group(ctx context.Context) (scalingGroup, error) {
 		{Name: aws.String("tag:aws:cloudformation:stack-name"), Values: []string{a.userData.Stack}},
 		{Name: aws.String("tag:aws:cloudformation:logical-id"), Values: []string{a.userData.Resource}},
 	}}
+	ctx, cancel := context.WithTimeout(ctx, callBound)
+	defer cancel()
 	var all []types.AutoScalingGroup
 	for {
 		page, err := a.cloud.Groups.DescribeAutoScalingGroups(ctx, input)
@@ -82,8 +88,11 @@ func version(template *types.LaunchTemplateSpecification) string {
 // again: without request ids, attempts and port numbers.
 func cause(err error) string {
 	var answer smithy.APIError
-	if errors.As(err, &answer) {
+	switch {
+	case errors.As(err, &answer):
 		return answer.ErrorCode() + ": " + answer.ErrorMessage()
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
 	}
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
 		err = inner

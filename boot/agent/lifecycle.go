@@ -145,6 +145,8 @@ func (a *agent) farewell(ctx context.Context, dismissed time.Time) {
 func (a *agent) completeHook(ctx context.Context) bool {
 	group, err := a.group(ctx)
 	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, callBound)
+		defer cancel()
 		_, err = a.cloud.Groups.CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{
 			AutoScalingGroupName: aws.String(group.name), LifecycleHookName: aws.String(a.userData.Hook),
 			InstanceId: aws.String(a.instance), LifecycleActionResult: aws.String("CONTINUE"),

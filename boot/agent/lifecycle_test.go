@@ -255,3 +255,26 @@ while :; do sleep 0.02; done
 		t.Errorf("started %d times", n)
 	}
 }
+
+// Nor does it vote on the deploy any more, although it is well.
+func TestDismissedBeforeItIsReady(t *testing.T) {
+	t.Parallel()
+	simulate(t, "web: bin/web\n", func(t *testing.T, h *host, p *troupe) {
+		dismissable(h, p)
+		h.userData.TargetGroups = []string{webTargets}
+		health := "initial|Elb.InitialHealthChecking"
+		h.target = func(string) string { return health }
+		stop := h.play(t)
+		pass(10 * time.Second)
+		h.with(func() { h.lifecycle = "Terminated" })
+		pass(6 * time.Second)
+		h.with(func() { health = "healthy" })
+		pass(time.Minute)
+		if got := h.events("Signal", "told"); got != nil {
+			t.Errorf("%q\n%s", got, h.said())
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}

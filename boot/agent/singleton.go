@@ -22,7 +22,7 @@ const alonePoll = 2 * time.Second
 // be running yet.
 func (a *agent) alone(ctx context.Context) error {
 	for {
-		others, err := a.cloud.Instances.Living(ctx, a.userData.Stack, a.userData.Resource, a.instance)
+		others, err := a.others(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -44,4 +44,10 @@ func (a *agent) alone(ctx context.Context) error {
 		case <-time.After(alonePoll):
 		}
 	}
+}
+
+func (a *agent) others(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callBound)
+	defer cancel()
+	return a.cloud.Instances.Living(ctx, a.userData.Stack, a.userData.Resource, a.instance)
 }

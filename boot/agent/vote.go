@@ -207,6 +207,8 @@ func (b *ballot) own() time.Time { return b.mark.First.Add(b.agent.userData.Read
 func (b *ballot) cast(ctx context.Context, signal types.ResourceSignalStatus) {
 	a := b.agent
 	a.reports.flush(ctx)
+	ctx, cancel := context.WithTimeout(ctx, callBound)
+	defer cancel()
 	_, err := a.cloud.Stacks.SignalResource(ctx, &cloudformation.SignalResourceInput{
 		StackName: aws.String(a.userData.Stack), LogicalResourceId: aws.String(a.userData.Resource),
 		UniqueId: aws.String(a.instance), Status: signal,

@@ -312,3 +312,28 @@ func TestSignalNeedsItsAddressee(t *testing.T) {
 		}
 	})
 }
+
+// Who fails six times is given up, but not for ever.
+func TestProcessThatRecovers(t *testing.T) {
+	t.Parallel()
+	simulate(t, "web: bin/web\n", func(t *testing.T, h *host, p *troupe) {
+		p.life = func(_ string, n int) (time.Duration, error) {
+			if n > 6 {
+				return 0, nil
+			}
+			return time.Second, errors.New("exit code 1")
+		}
+		stop := h.play(t)
+		pass(70*time.Second + 55*time.Second) // 6 lives, 61 s of pauses, most of a minute
+		if state := h.state(t); state.Ready || state.Reason != "web ends again and again: exit code 1" {
+			t.Errorf("%+v", state)
+		}
+		pass(15 * time.Second)
+		if state := h.state(t); !state.Ready || state.Reason != "" {
+			t.Errorf("%+v", state)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}

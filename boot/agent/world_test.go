@@ -86,6 +86,9 @@ type handler http.HandlerFunc
 func (f handler) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	f(w, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err // too late
+	}
 	return w.Result(), nil
 }
 
