@@ -2,6 +2,7 @@ package main
 
 import (
 	"bitbucket.org/fearless/pipes/pipes/ami-bake/bake"
+	"bitbucket.org/fearless/pipes/pipes/deploy-env/rollout"
 	"bitbucket.org/fearless/pipes/shared/settings"
 )
 
@@ -34,6 +35,14 @@ var pipes = []page{
 		Category:    "Deployment",
 		Tags:        []string{"aws", "ec2", "ami", "image", "deployment"},
 		Variables:   settings.Describe(bake.Settings{}),
+	},
+	{
+		Name:        "deploy-env",
+		Title:       "Deploy environment",
+		Description: "Brings an environment to its file with the image of a commit, or back by itself.",
+		Category:    "Deployment",
+		Tags:        []string{"aws", "cloudformation", "ec2", "autoscaling", "deployment"},
+		Variables:   settings.Describe(rollout.Settings{}),
 	},
 }
 
