@@ -19,16 +19,15 @@ var passing = retry.NewStandard().IsErrorRetryable
 // not the operation.
 type Watcher func(ctx context.Context, now *Stack, news []Event) error
 
-// unmoved is how long a stack may rest without an event before it is believed that there
-// is nothing to follow. Right after an operation was asked for, a stack may still be
-// described as it was before.
+// unmoved is how long a stack may rest without its diary saying so. Right after an
+// operation was asked for, a stack may still be described as it was before.
 const unmoved = 30 * time.Second
 
 // Follow looks at a stack, by its id, until it rests. It returns the stack as it is
 // then, and all events after the given one.
 func Follow(ctx context.Context, api API, id, after string, watch Watcher) (*Stack, []Event, error) {
 	var all []Event
-	started, blinks := time.Now(), 0
+	started, moved, blinks := time.Now(), time.Now(), 0
 	for {
 		now, news, err := look(ctx, api, id, after)
 		switch {
@@ -45,7 +44,12 @@ func Follow(ctx context.Context, api API, id, after string, watch Watcher) (*Sta
 			if err := watch(ctx, now, news); err != nil {
 				return now, all, err
 			}
-			if !now.Status.Busy() && (len(all) > 0 || time.Since(started) > unmoved) {
+			if rests(now, all) {
+				return now, all, nil
+			}
+			if now.Status.Busy() {
+				moved = time.Now()
+			} else if time.Since(moved) > unmoved {
 				return now, all, nil
 			}
 		}
@@ -53,6 +57,20 @@ func Follow(ctx context.Context, api API, id, after string, watch Watcher) (*Sta
 			return nil, all, err
 		}
 	}
+}
+
+// rests reports whether an operation has come to its end: the stack is in a state in
+// which it stays, and the last word about it in the events is the same.
+func rests(now *Stack, events []Event) bool {
+	if now.Status.Busy() {
+		return false
+	}
+	for i := len(events) - 1; i >= 0; i-- {
+		if events[i].Own() {
+			return events[i].Status == string(now.Status)
+		}
+	}
+	return false
 }
 
 // pace keeps well below the rate at which CloudFormation throttles an account, some

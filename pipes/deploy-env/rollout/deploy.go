@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"bitbucket.org/fearless/pipes/shared/account"
+	"bitbucket.org/fearless/pipes/shared/clone"
 	"bitbucket.org/fearless/pipes/shared/console"
 	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/exit"
@@ -122,6 +123,17 @@ func (d *deployer) deploy(ctx context.Context) (pipe.Result, error) {
 
 // image finds the image of the commit and makes sure that it fits.
 func (d *deployer) image(ctx context.Context) (*image.Record, error) {
+	if len(d.s.Commit) < 40 { // the index has full hashes only
+		c, err := clone.Open(d.rt.CloneDir())
+		if err != nil {
+			return nil, err
+		}
+		full, err := c.Commit(d.s.Commit)
+		if err != nil {
+			return nil, err
+		}
+		d.s.Commit = full.Hash
+	}
 	record, err := d.index.OfCommit(ctx, d.s.Application, d.s.Commit)
 	if err != nil {
 		return nil, exit.Unablef("%w", err)
