@@ -19,7 +19,7 @@ TESTFLAGS ?= -p 2 -timeout 5m
 help: ## print these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: need ## bake two commits of the sample application on the local cloud and start a server of each
+demo: need ## bake three commits of the sample application on the local cloud and release them to staging, under load
 	go run ./demo
 
 test: need ## run all tests, with the race detector where there is a C compiler

@@ -1,6 +1,7 @@
-// Command demo plays a pipeline on this computer: it bakes two commits of the sample
-// application with the real ami-bake program on the local cloud, starts a server of
-// each image, and asks both for their versions.
+// Command demo plays pipelines on this computer: ami-bake bakes three commits of the
+// sample application on the local cloud, a server of each of the first two images answers
+// with its own version, and deploy-env releases all three to staging, under the requests
+// of a client; the third does not start and is taken back.
 package main
 
 import (

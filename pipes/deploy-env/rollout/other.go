@@ -24,14 +24,15 @@ func (d *deployer) templates() (*Result, error) {
 		return nil, exit.Unablef("the templates cannot be written: %w", err)
 	}
 	result := &Result{Application: d.s.Application, Environment: d.s.Environment, Outcome: OutcomeWritten}
-	for part, template := range map[string]*environment.Template{
-		"base": d.file.Base(), "servers": d.file.Servers(environment.Values{}),
-	} {
-		text, err := template.JSON()
+	for _, part := range []struct {
+		name     string
+		template *environment.Template
+	}{{"base", d.file.Base()}, {"servers", d.file.Servers(environment.Values{})}} {
+		text, err := part.template.JSON()
 		if err != nil {
 			return nil, exit.Unablef("%w", err)
 		}
-		name := d.s.Environment + "." + part + ".json"
+		name := d.s.Environment + "." + part.name + ".json"
 		if err := os.WriteFile(filepath.Join(dir, name), append(text, '\n'), 0o644); err != nil {
 			return nil, exit.Unablef("the templates cannot be written: %w", err)
 		}
