@@ -29,6 +29,13 @@ RUN --mount=type=cache,target=/cache \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
       -o /out/ami-bake ./pipes/ami-bake
 
+FROM build AS build-deploy-env
+ARG TARGETARCH
+ARG VERSION
+RUN --mount=type=cache,target=/cache \
+    GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
+      -o /out/deploy-env ./pipes/deploy-env
+
 # What every pipe stands on: no shell, no packages, nothing to patch but the pipe itself.
 # It runs as root, the only user that may write to the clone: the build container's root owns it, and a pipe's outputs
 # go there. The container is the boundary; the pipe gets no capability that it needs root for.
@@ -51,3 +58,10 @@ COPY --from=boot /out/ /
 COPY LICENSE pipes/ami-bake/pipe.yml pipes/ami-bake/README.md /
 COPY --from=build-ami-bake /out/ami-bake /ami-bake
 ENTRYPOINT ["/ami-bake"]
+
+FROM pipe AS deploy-env
+LABEL org.opencontainers.image.title="deploy-env" \
+      org.opencontainers.image.description="Brings an environment to its file with the image of a commit"
+COPY LICENSE pipes/deploy-env/pipe.yml pipes/deploy-env/README.md /
+COPY --from=build-deploy-env /out/deploy-env /deploy-env
+ENTRYPOINT ["/deploy-env"]
