@@ -39,6 +39,8 @@ func (d *deployer) settle(ctx context.Context, name, digest string) (now *stack.
 			if _, _, err := stack.Follow(ctx, d.cfn, s.ID, latest.ID, d.quietly); err != nil {
 				return nil, false, err
 			}
+		case d.s.Action == ActionPreview && (s.Status == stack.UpdateRollbackFailed || s.Status.Dead()):
+			return nil, false, exit.Refusedf("stack %s is %s: a deploy would mend that first, and a preview changes nothing", name, s.Status)
 		case s.Status == stack.UpdateRollbackFailed:
 			if err := d.continueRollback(ctx, s); err != nil {
 				return nil, false, err

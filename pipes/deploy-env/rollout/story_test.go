@@ -61,6 +61,15 @@ func TestPreviewChangesNothing(t *testing.T) {
 	})
 }
 
+// A preview of what cannot be changed says so, and does not mend it.
+func TestPreviewMendsNothing(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.deploy(broken, nil).expect(t, exit.Refused, "database is missing")
+		l.deploy(good1, nil, "ACTION=preview").expect(t, exit.Refused, "stack shop-staging is ROLLBACK_COMPLETE: a deploy would mend that first")
+		l.deploy(good1, nil).expect(t, exit.Passed, "never came to life (ROLLBACK_COMPLETE)", "staging runs image")
+	})
+}
+
 func TestDestroy(t *testing.T) {
 	story(t, func(t *testing.T, l *lab) {
 		l.deploy(good1, nil).expect(t, exit.Passed)
