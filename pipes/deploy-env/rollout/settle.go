@@ -28,37 +28,49 @@ func (d *deployer) settle(ctx context.Context, name, digest string) (now *stack.
 		}
 		switch {
 		case s.Status.Busy():
-			latest, err := stack.Latest(ctx, d.cfn, s.ID)
-			if err != nil {
-				return nil, false, err
+			if ours, err = d.waitOrFollow(ctx, s, digest); ours || err != nil {
+				return s, ours, err
 			}
-			if digest != "" && strings.HasPrefix(latest.Token, tokenPrefix(digest)) && !strings.Contains(string(s.Status), "ROLLBACK") {
-				return s, true, nil
-			}
-			d.rt.Console.Info("Stack %s is busy (%s%s): waiting for that to end", name, s.Status, startedBy(latest.Token))
-			if _, _, err := stack.Follow(ctx, d.cfn, s.ID, latest.ID, d.quietly); err != nil {
-				return nil, false, err
-			}
-		case d.s.Action == ActionPreview && (s.Status == stack.UpdateRollbackFailed || s.Status.Dead()):
+		case s.Status != stack.UpdateRollbackFailed && !s.Status.Dead():
+			return s, false, nil
+		case d.s.Action == ActionPreview:
 			return nil, false, exit.Refusedf("stack %s is %s: a deploy would mend that first, and a preview changes nothing", name, s.Status)
-		case s.Status == stack.UpdateRollbackFailed:
+		case s.Status.Dead():
+			return nil, false, d.removeDead(ctx, s)
+		default:
 			if err := d.continueRollback(ctx, s); err != nil {
 				return nil, false, err
 			}
-		case s.Status.Dead():
-			d.rt.Console.Warn("Stack %s never came to life (%s): removing it and starting anew", name, s.Status)
-			final, _, err := stack.Delete(ctx, d.cfn, s, d.serviceRole(name), d.quietly)
-			if err != nil {
-				return nil, false, err
-			}
-			if final.Status != stack.DeleteComplete {
-				return nil, false, exit.Unablef("stack %s cannot be removed (%s: %s)", name, final.Status, final.Reason)
-			}
-			return nil, false, nil
-		default:
-			return s, false, nil
 		}
 	}
+}
+
+// waitOrFollow waits for an operation of somebody else to end. One that leads to our own
+// target, and is not being taken back, is ours to follow.
+func (d *deployer) waitOrFollow(ctx context.Context, s *stack.Stack, digest string) (ours bool, err error) {
+	latest, err := stack.Latest(ctx, d.cfn, s.ID)
+	if err != nil {
+		return false, err
+	}
+	if digest != "" && strings.HasPrefix(latest.Token, tokenPrefix(digest)) && !strings.Contains(string(s.Status), "ROLLBACK") {
+		return true, nil
+	}
+	d.rt.Console.Info("Stack %s is busy (%s%s): waiting for that to end", s.Name, s.Status, startedBy(latest.Token))
+	_, _, err = stack.Follow(ctx, d.cfn, s.ID, latest.ID, d.quietly)
+	return false, err
+}
+
+// removeDead deletes a stack that can do nothing else any more.
+func (d *deployer) removeDead(ctx context.Context, s *stack.Stack) error {
+	d.rt.Console.Warn("Stack %s never came to life (%s): removing it and starting anew", s.Name, s.Status)
+	final, _, err := stack.Delete(ctx, d.cfn, s, d.serviceRole(s.Name), d.quietly)
+	if err != nil {
+		return err
+	}
+	if final.Status != stack.DeleteComplete {
+		return exit.Unablef("stack %s cannot be removed (%s: %s)", s.Name, final.Status, final.Reason)
+	}
+	return nil
 }
 
 // own refuses a stack that this application and environment did not make.
