@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"bitbucket.org/fearless/pipes/shared/settings"
 )
 
 // table is a mapping of the file whose keys have been checked.
@@ -119,7 +121,7 @@ func didYouMean(word string, known []string) string {
 		if len(k) >= 5 {
 			slips = 2
 		}
-		if d := distance(strings.ToLower(word), k); d <= slips && d < least {
+		if d := settings.Distance(strings.ToLower(word), k); d <= slips && d < least {
 			best, least = k, d
 		}
 	}
@@ -127,32 +129,4 @@ func didYouMean(word string, known []string) string {
 		return ""
 	}
 	return ", did you mean " + best + "?"
-}
-
-// distance counts the letters to insert, delete, replace or swap with their
-// neighbour to get from one text to the other.
-func distance(a, b string) int {
-	if len(a) > len(b)+2 || len(b) > len(a)+2 {
-		return 3
-	}
-	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row := make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := 1
-			if a[i-1] == b[j-1] {
-				change = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }

@@ -100,7 +100,7 @@ func notOneOf(value string, f field) string {
 		if value == a {
 			return ""
 		}
-		if strings.EqualFold(value, a) || (len(a) > 3 && distance(value, a) == 1) {
+		if strings.EqualFold(value, a) || (len(a) > 3 && Distance(value, a) == 1) {
 			near = fmt.Sprintf(" (did you mean %s?)", a)
 		}
 	}

@@ -84,7 +84,7 @@ func (e *environment) nearest(name string, fields []field) (field, bool) {
 			if slip > slips(name, f.Name) || !samePrefix(name, f.Name) {
 				continue
 			}
-			if distance(name, f.Name) == slip || (slip == 0 && strings.EqualFold(name, f.Name)) {
+			if Distance(name, f.Name) == slip || (slip == 0 && strings.EqualFold(name, f.Name)) {
 				return f, true
 			}
 		}
@@ -121,10 +121,10 @@ func samePrefix(name, known string) bool {
 	return true
 }
 
-// distance counts the letters to insert, delete, replace or swap with their
+// Distance counts the letters to insert, delete, replace or swap with their
 // neighbour to get from one text to the other (Damerau-Levenshtein, each
 // letter touched once).
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j

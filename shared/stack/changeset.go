@@ -79,7 +79,7 @@ func Propose(ctx context.Context, api API, p Proposal) (*ChangeSet, error) {
 		case types.ChangeSetStatusFailed:
 			return failed(ctx, api, cs, aws.ToString(described.StatusReason))
 		}
-		if err := pause(ctx, 2*time.Second); err != nil {
+		if err := Pause(ctx, 2*time.Second); err != nil {
 			return nil, err
 		}
 	}
@@ -211,8 +211,8 @@ func exists(err error) bool {
 	return errors.As(err, &taken) || errors.As(err, &apiErr) && apiErr.ErrorCode() == "AlreadyExistsException"
 }
 
-// pause waits, unless the run ends first.
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits, unless the run ends first.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -53,7 +53,7 @@ func Follow(ctx context.Context, api API, id, after string, watch Watcher) (*Sta
 				return now, all, nil
 			}
 		}
-		if err := pause(ctx, pace(time.Since(started))); err != nil {
+		if err := Pause(ctx, pace(time.Since(started))); err != nil {
 			return nil, all, err
 		}
 	}

@@ -43,7 +43,7 @@ func (d *deployer) endCheck(ctx context.Context, s *stack.Stack, imageID string)
 				Hint("an old group was left over; the next run of the pipe removes it")
 		}
 		progress.Update("not yet all of this image: %s", strings.Join(strangers, ", "))
-		if err := d.pause(ctx, 5*time.Second); err != nil {
+		if err := stack.Pause(ctx, 5*time.Second); err != nil {
 			return err
 		}
 	}

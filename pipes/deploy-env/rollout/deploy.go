@@ -25,6 +25,7 @@ import (
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
 	"bitbucket.org/fearless/pipes/shared/pipe"
+	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
 // deployer is one run of the pipe.
@@ -161,7 +162,7 @@ func (d *deployer) look(ctx context.Context, id string) (*image.Image, error) {
 		if err != nil || img != nil || n == looks {
 			return img, err
 		}
-		if err := d.pause(ctx, 3*time.Second); err != nil {
+		if err := stack.Pause(ctx, 3*time.Second); err != nil {
 			return nil, err
 		}
 	}
@@ -190,16 +191,4 @@ func (d *deployer) serviceRole(stackName string) string {
 		return d.s.BaseRole
 	}
 	return d.s.ServersRole
-}
-
-// pause waits, unless the run ends first.
-func (d *deployer) pause(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
