@@ -5,14 +5,19 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/google/go-cmp/cmp"
 
 	"bitbucket.org/fearless/pipes/shared/account"
@@ -300,6 +305,47 @@ func TestDefaultChain(t *testing.T) {
 	given.EndpointSTS = server.URL
 	if session, err = account.Open(t.Context(), given, options); err != nil || session.Account != "999988887777" {
 		t.Errorf("keys given: %v, %+v", err, session)
+	}
+}
+
+// Every client of the pipes can be pointed elsewhere alone, by the variable that AWS's own programs read.
+func TestSingleEndpoints(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(&fakeSTS{})
+	defer server.Close()
+	for id, client := range map[string]func(aws.Config) *string{
+		"CLOUDFORMATION": func(c aws.Config) *string { return cloudformation.NewFromConfig(c).Options().BaseEndpoint },
+		"AUTO_SCALING":   func(c aws.Config) *string { return autoscaling.NewFromConfig(c).Options().BaseEndpoint },
+		"ELASTIC_LOAD_BALANCING_V2": func(c aws.Config) *string {
+			return elasticloadbalancingv2.NewFromConfig(c).Options().BaseEndpoint
+		},
+		"EC2": func(c aws.Config) *string { return ec2.NewFromConfig(c).Options().BaseEndpoint },
+		"S3":  func(c aws.Config) *string { return s3.NewFromConfig(c).Options().BaseEndpoint },
+		"SSM": func(c aws.Config) *string { return ssm.NewFromConfig(c).Options().BaseEndpoint },
+	} {
+		var s account.Settings
+		name, own := "AWS_ENDPOINT_URL_"+id, "http://"+strings.ToLower(strings.ReplaceAll(id, "_", "-"))+".test"
+		if err := settings.Load([]string{
+			"AWS_DEFAULT_REGION=" + region, "AWS_ACCESS_KEY_ID=AKIAOWNER", "AWS_SECRET_ACCESS_KEY=secret",
+			"AWS_ENDPOINT_URL_STS=" + server.URL, name + "=" + own,
+		}, &s); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		session, err := account.Open(t.Context(), s, bake)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := aws.ToString(client(session.Config)); got != own {
+			t.Errorf("%s: the client asks %q", name, got)
+		}
+		if !slices.ContainsFunc(settings.Describe(s), func(v settings.Variable) bool { return v.Name == name && v.Context }) {
+			t.Errorf("%s is not described", name)
+		}
+		if err := settings.Load([]string{"AWS_DEFAULT_REGION=" + region, name + "=localhost:1"}, &s); err == nil || !strings.Contains(err.Error(), name+": ") {
+			t.Errorf("%s is not checked: %v", name, err)
+		}
 	}
 }
 

@@ -28,6 +28,10 @@ type Settings struct {
 	EndpointEC2 string `envconfig:"AWS_ENDPOINT_URL_EC2" context:"true" desc:"Address of EC2."`
 	EndpointSSM string `envconfig:"AWS_ENDPOINT_URL_SSM" context:"true" desc:"Address of Systems Manager."`
 	EndpointSTS string `envconfig:"AWS_ENDPOINT_URL_STS" context:"true" desc:"Address of STS."`
+
+	EndpointCloudFormation string `envconfig:"AWS_ENDPOINT_URL_CLOUDFORMATION" context:"true" desc:"Address of CloudFormation."`
+	EndpointAutoScaling    string `envconfig:"AWS_ENDPOINT_URL_AUTO_SCALING" context:"true" desc:"Address of EC2 Auto Scaling."`
+	EndpointBalancing      string `envconfig:"AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2" context:"true" desc:"Address of Elastic Load Balancing."`
 }
 
 var (
@@ -75,20 +79,6 @@ func (s *Settings) checkKeys(r *settings.Report) {
 	case s.SessionToken != "" && s.AccessKey == "":
 		r.Problemf("AWS_SESSION_TOKEN", "is of no use without AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 	}
-}
-
-// endpoints are the addresses that are set, by variable.
-func (s *Settings) endpoints() map[string]string {
-	all := map[string]string{
-		"AWS_ENDPOINT_URL": s.Endpoint, "AWS_ENDPOINT_URL_S3": s.EndpointS3, "AWS_ENDPOINT_URL_EC2": s.EndpointEC2,
-		"AWS_ENDPOINT_URL_SSM": s.EndpointSSM, "AWS_ENDPOINT_URL_STS": s.EndpointSTS,
-	}
-	for name, value := range all {
-		if value == "" {
-			delete(all, name)
-		}
-	}
-	return all
 }
 
 // trimmed is without the line end that comes with pasting a secret.
