@@ -152,7 +152,7 @@ func (a *agent) serve(shift *shift, types []string, calls map[string]Call) {
 	watch := &watch{staff: staff, reports: a.reports, ballot: a.ballot, conditions: a.conditions(staff, calls)}
 	watched := make(chan struct{})
 	go func() { defer close(watched); watch.run(shift.duty) }()
-	staff.work(shift.work)
+	staff.work(shift)
 	<-watched
 	a.reports.set(false, shift.why(), staff.states())
 	a.log.say("everything has ended")

@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -277,4 +278,44 @@ func TestDismissedBeforeItIsReady(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// What ends by itself, or has ended and waits for its next start, when the group ends
+// the server is not started again: the server only waits for the balancer.
+func TestNoNewStartAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		lives  time.Duration // of a process; the group ends the server after a minute
+		starts int
+	}{
+		"ends afterwards":     {70 * time.Second, 1},
+		"waits for its start": {12 * time.Second, 4}, // at 0, 13, 27 and 43 s; the fifth would be at 63 s
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			simulate(t, "web: bin/web\n", func(t *testing.T, h *host, p *troupe) {
+				dismissable(h, p)
+				h.Start = p.start
+				h.userData.TargetGroups = []string{webTargets}
+				health := "healthy"
+				h.target = func(string) string { return health }
+				p.life = func(string, int) (time.Duration, error) { return test.lives, errors.New("exit code 1") }
+				stop := h.play(t)
+				pass(time.Minute - 5*time.Second) // boot looks every 5 s
+				h.with(func() { h.lifecycle, health = "Terminated", "draining|Target.DeregistrationInProgress" })
+				pass(time.Minute)
+				if n := len(p.started("exec bin/web")); n != test.starts {
+					t.Errorf("started %d times\n%s", n, h.said())
+				}
+				h.with(func() { health = "unused|Target.NotRegistered" })
+				pass(20 * time.Second)
+				if diff := cmp.Diff([]string{hook}, h.events("Complete")); diff != "" {
+					t.Errorf("%s\n%s", diff, h.said())
+				}
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -56,11 +57,11 @@ func (s *staff) hire(name string, call Call) {
 	})
 }
 
-// work runs all processes until the context ends and all of them have.
-func (s *staff) work(ctx context.Context) {
+// work runs all processes until the shift ends and all of them have.
+func (s *staff) work(shift *shift) {
 	var all sync.WaitGroup
 	for _, m := range s.members {
-		all.Go(func() { s.keep(ctx, m) })
+		all.Go(func() { s.keep(shift, m) })
 	}
 	all.Wait()
 }
@@ -74,20 +75,27 @@ func (s *staff) states() []contract.ProcessState {
 	return states
 }
 
-func (s *staff) keep(ctx context.Context, m *member) {
+// keep starts a process again and again while the server is on duty. One that ends
+// by itself once the group ends the server is let go: nobody needs it any more.
+func (s *staff) keep(shift *shift, m *member) {
 	defer m.tried()
 	pause := minPause
-	for ctx.Err() == nil {
-		how, lived := s.live(ctx, m)
-		if ctx.Err() != nil {
+	for shift.duty.Err() == nil {
+		how, lived := s.live(shift.work, m)
+		switch {
+		case shift.work.Err() != nil:
 			return
-		}
-		if m.lived(lived) {
+		case m.lived(lived):
 			pause = minPause
 		}
-		s.log.say("%s ended after %s (%s), starts again in %s", m.state.Type, lived.Round(time.Second), how, pause)
+		again := fmt.Sprintf("starts again in %s", pause)
+		if shift.duty.Err() != nil {
+			again = dismissal
+		}
+		s.log.say("%s ended after %s (%s), %s", m.state.Type, lived.Round(time.Second), how, again)
 		select {
-		case <-ctx.Done():
+		case <-shift.duty.Done():
+			return
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, maxPause)
