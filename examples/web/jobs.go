@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// abandoned is the age at which a job that was taken counts as lost with its
-// worker. No job may take longer, or it is done twice.
-const abandoned = time.Minute
-
 // worker does jobs, one after the other.
 type worker struct {
 	spool Spool
 	name  string        // written beside every job that it does
 	pause time.Duration // while no job waits
 	takes time.Duration // how long a job is
+
+	// abandoned is the age at which a job that was taken counts as lost with its
+	// worker. No job may take longer, or it is done twice.
+	abandoned time.Duration
 }
 
 // work goes on until the context ends; a job that has begun is finished first.
@@ -27,9 +27,9 @@ func (w worker) work(ctx context.Context) error {
 	log.Print("waiting for jobs")
 	looked := time.Time{}
 	for ctx.Err() == nil {
-		if time.Since(looked) >= abandoned {
+		if time.Since(looked) >= w.abandoned {
 			looked = time.Now()
-			if n, err := w.spool.Return(abandoned); err != nil {
+			if n, err := w.spool.Return(w.abandoned); err != nil {
 				return err
 			} else if n > 0 {
 				log.Printf("%d jobs of a lost worker wait again", n)

@@ -155,7 +155,7 @@ func TestAllTogether(t *testing.T) {
 	const workers, visitors, jobs = 4, 3, 20
 	ended := make(chan error, workers+visitors+1)
 	for i := range workers {
-		w := worker{spool: spool, name: strconv.Itoa(i), pause: 5 * time.Millisecond, takes: time.Millisecond}
+		w := worker{spool: spool, name: strconv.Itoa(i), pause: 5 * time.Millisecond, takes: time.Millisecond, abandoned: time.Minute}
 		go func() { ended <- w.work(ctx) }()
 	}
 	go func() {

@@ -15,7 +15,11 @@ import (
 
 func main() {
 	// SIGTERM is how a server says that it is about to go.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if os.Getenv("SHUTDOWN") == "at-once" {
+		signals = signals[:1] // SIGTERM ends us in the middle of everything, as it does many programs
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	err := run(ctx, os.Args[1:], os.Getenv)
 	stop()
 	if err != nil {
@@ -37,7 +41,11 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 		if err != nil {
 			return err
 		}
-		return worker{spool: spool, name: name(env), pause: time.Second, takes: takes}.work(ctx)
+		abandoned, err := duration(env, "JOB_LIMIT", "1m")
+		if err != nil {
+			return err
+		}
+		return worker{spool: spool, name: name(env), pause: time.Second, takes: takes, abandoned: abandoned}.work(ctx)
 	case "scheduler":
 		every, err := duration(env, "TICK", "10s")
 		if err != nil {

@@ -30,6 +30,9 @@ func release(commit string) string {
 	return strings.TrimSpace(name + " " + commit)
 }
 
+// slow is how long a slow page takes.
+const slow = time.Second
+
 // handler is the whole web application.
 func handler(release string, spool Spool) http.Handler {
 	mux := http.NewServeMux()
@@ -43,6 +46,15 @@ func handler(release string, spool Spool) http.Handler {
 	})
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, release)
+	})
+	// Takes a second, as a report would: who is in the middle of it during a release
+	// still gets the answer.
+	mux.HandleFunc("GET /slow", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-time.After(slow):
+			fmt.Fprintln(w, release)
+		case <-r.Context().Done(): // nobody waits any more
+		}
 	})
 	mux.HandleFunc("POST /jobs", func(w http.ResponseWriter, _ *http.Request) {
 		job, err := spool.Add("visitor")

@@ -22,6 +22,7 @@ func TestPages(t *testing.T) {
 		"/":        {200, "release <strong>1.2.3 0123abcd</strong>"},
 		"/version": {200, "1.2.3 0123abcd\n"},
 		"/health":  {200, "ok\n"},
+		"/slow":    {200, "1.2.3 0123abcd\n"},
 		"/nowhere": {404, ""},
 	} {
 		response, err := http.Get(server.URL + path)
