@@ -55,6 +55,20 @@ func (c *Cloud) ScalingPolicies(group string) []autoscaling.Policy { return c.gr
 // group, such as InService or Terminating:Wait; "" when it is in none.
 func (c *Cloud) LifecycleState(instance string) string { return c.groups.LifecycleState(instance) }
 
+// Ending is how an Auto Scaling group ends its servers: in order, or in two
+// ways that AWS does not have and tests must notice.
+type Ending = autoscaling.Ending
+
+// The ways.
+const (
+	EndInOrder    = autoscaling.EndInOrder
+	EndUndrained  = autoscaling.EndUndrained
+	EndRegistered = autoscaling.EndRegistered
+)
+
+// SetEnding changes how a group ends servers from now on.
+func (c *Cloud) SetEnding(group string, e Ending) error { return c.groups.SetEnding(group, e) }
+
 // balanced is EC2 as load balancers see it.
 type balanced struct{ cloud *Cloud }
 

@@ -14,6 +14,29 @@ const (
 	longestWait = 48 * time.Hour
 )
 
+// Ending is how a group ends its servers.
+type Ending int
+
+// Auto Scaling ends servers in order. The other two are what it does not do:
+// with them a test finds out whether it would notice.
+const (
+	EndInOrder    Ending = iota // out of the target groups, drained, then the lifecycle hooks, then off
+	EndUndrained                // out of the target groups, and off at once
+	EndRegistered               // off at once, and out of the target groups when it is
+)
+
+// SetEnding changes how a group ends servers from now on.
+func (s *Service) SetEnding(group string, e Ending) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g, failure := s.group(group)
+	if failure != nil {
+		return failure
+	}
+	g.ending = e
+	return nil
+}
+
 // dismiss begins the end of a member: out of the target groups, then the
 // lifecycle hook, then the power button. The lock is held.
 func (s *Service) dismiss(g *group, m *member, cause string) *activity {
@@ -23,18 +46,28 @@ func (s *Service) dismiss(g *group, m *member, cause string) *activity {
 	m.state = stateEnding
 	a := s.begin(g, "Terminating EC2 instance: "+m.instance, cause, m.subnet)
 	a.status = inProgress
+	ending := g.ending
 	s.spawn(func() {
-		if s.drain(g, m, a) && s.callHooks(g, m, a) {
+		switch ending {
+		case EndUndrained:
+			s.deregister(g, m)
 			s.terminate(g, m, a)
+		case EndRegistered:
+			s.terminate(g, m, a)
+			s.deregister(g, m)
+		default:
+			if s.drain(g, m, a) && s.callHooks(g, m, a) {
+				s.terminate(g, m, a)
+			}
 		}
 	})
 	return a
 }
 
-// drain waits until no load balancer has requests at the server. False: the
-// cloud is being closed; so for the others.
-func (s *Service) drain(g *group, m *member, a *activity) bool {
+// deregister takes a server out of its target groups, and lets it drain.
+func (s *Service) deregister(g *group, m *member) []<-chan struct{} {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	var all []<-chan struct{}
 	for _, targets := range g.targetGroups {
 		// An error says that the target group is gone, and its targets with it.
@@ -42,10 +75,18 @@ func (s *Service) drain(g *group, m *member, a *activity) bool {
 			all = append(all, drained)
 		}
 	}
+	return all
+}
+
+// drain waits until no load balancer has requests at the server. False: the
+// cloud is being closed; so for the others.
+func (s *Service) drain(g *group, m *member, a *activity) bool {
+	all := s.deregister(g, m)
 	if len(all) > 0 {
+		s.mu.Lock()
 		a.status, a.progress = waitDraining, 40
+		s.mu.Unlock()
 	}
-	s.mu.Unlock()
 	for _, drained := range all {
 		select {
 		case <-drained:

@@ -21,6 +21,7 @@ type group struct {
 	suspended  map[string]bool
 	kick       chan struct{}
 	deleting   bool
+	ending     Ending
 
 	// why is what has last changed the size, for the next activities' cause.
 	why string

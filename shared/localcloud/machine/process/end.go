@@ -1,6 +1,7 @@
 package process
 
 import (
+	"fmt"
 	"syscall"
 	"time"
 )
@@ -109,4 +110,32 @@ func (m *powered) sweep(u *running) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.units, u.marker)
+}
+
+// Kill ends every process of a server with SIGKILL, all at once, and lets no
+// other start. Nobody is told: for the cloud the server is still switched on,
+// as one is whose kernel hangs.
+func (d *Driver) Kill(instance string) error {
+	end, err := d.begin()
+	if err != nil {
+		return err
+	}
+	defer end()
+	found, err := d.disk(instance)
+	if err != nil {
+		return err
+	}
+	found.mu.Lock()
+	m := found.on
+	found.mu.Unlock()
+	if m == nil {
+		return fmt.Errorf("instance %s was never switched on", instance)
+	}
+	m.mu.Lock()
+	m.stopping = true
+	m.mu.Unlock()
+	if !m.end(killed(m.everything), killing) {
+		return fmt.Errorf("some processes of %s could not be killed", instance)
+	}
+	return nil
 }

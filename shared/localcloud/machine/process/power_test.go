@@ -42,6 +42,30 @@ func startStrays(t *testing.T, d *process.Driver) (machine.Machine, *screen) {
 	return m, console
 }
 
+// A server that was killed is dead, and still on.
+func TestKillEndsEveryProcessAtOnce(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, process.Options{})
+	m, console := startStrays(t, d)
+	if err := d.Kill("i-1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range strayNames {
+		if runs(t, console.value(t, name)) {
+			t.Errorf("%s was not killed", name)
+		}
+	}
+	select {
+	case <-m.Done():
+		t.Error("the server was switched off")
+	default:
+	}
+	m.Stop()
+	if err := d.Kill("i-2"); err == nil {
+		t.Error("a server that is not there was killed")
+	}
+}
+
 func TestStopEndsEveryProcess(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, process.Options{Grace: 300 * time.Millisecond})
