@@ -13,29 +13,34 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"bitbucket.org/fearless/pipes/demo/stage"
+	"bitbucket.org/fearless/pipes/demo/traffic"
 )
+
+// quick is how many requests are sent a second while an image is replaced.
+const quick = 200
 
 // rollout is one run of deploy-env.
 type rollout struct {
 	release release
 	refused bool // deploy-env said no, as it should
 	took    time.Duration
-	traffic tally
+	traffic traffic.Count
 }
 
 // deployAll brings the environment staging live with the first image, replaces it by the
 // second while a client sends requests, and fails with the third.
 func deployAll(ctx context.Context, out io.Writer, s *stage.Stage, repository stage.Repository, releases []release) error {
 	var rollouts []rollout
-	var client *client
+	var client *traffic.Client
 	for i, r := range releases {
 		heading(out, fmt.Sprintf("Pipeline of commit %.12s: deploy-env to staging", r.commit))
-		before := client.counted()
+		if client != nil {
+			client.Phase(r.version)
+		}
 		d, err := deploy(ctx, out, s, repository, r)
 		if err != nil {
 			return err
 		}
-		d.traffic = client.counted().since(before)
 		rollouts = append(rollouts, d)
 		if wanted := i == len(releases)-1; d.refused != wanted {
 			return fmt.Errorf("the release of version %s: refused is %v, which it should not be", r.version, d.refused)
@@ -51,8 +56,11 @@ func deployAll(ctx context.Context, out io.Writer, s *stage.Stage, repository st
 			return fmt.Errorf("staging does not answer: %w", err)
 		}
 		fmt.Fprintf(out, "staging answers at %s: %s\n", url, r.answer)
-		client = newClient(ctx, url+"/version")
-		defer client.stop()
+		client = traffic.Start(ctx, traffic.Load{URL: url, Quick: quick, Slow: 1}, r.version)
+		defer client.Stop()
+	}
+	for i := 1; i < len(rollouts); i++ {
+		rollouts[i].traffic = client.Of(rollouts[i].release.version)
 	}
 	return rolloutTable(out, rollouts)
 }
@@ -98,21 +106,24 @@ func listener(ctx context.Context, s *stage.Stage) (string, error) {
 func rolloutTable(out io.Writer, rollouts []rollout) error {
 	heading(out, "What the client saw")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "VERSION\tOUTCOME\tTOOK\tREQUESTS\tFAILED\tVERSIONS SEEN")
-	failed := 0
+	fmt.Fprintln(w, "VERSION\tOUTCOME\tTOOK\tREQUESTS\tFAILED\tP99\tVERSIONS SEEN")
+	failed, trouble := 0, ""
 	for _, r := range rollouts {
 		outcome := "live"
 		if r.refused {
 			outcome = "failed; the one before goes on"
 		}
-		failed += r.traffic.failed
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\n", r.release.version, outcome, seconds(r.took), r.traffic.sent, r.traffic.failed, r.traffic.versions())
+		if r.traffic.Failed > 0 {
+			failed, trouble = failed+r.traffic.Failed, trouble+"\n"+r.traffic.Trouble()
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", r.release.version, outcome, seconds(r.took),
+			r.traffic.Sent, r.traffic.Failed, r.traffic.Quantile(0.99).Round(time.Millisecond), r.traffic.Seen())
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d requests failed; there must be none", failed)
+		return fmt.Errorf("%d requests failed; there must be none%s", failed, trouble)
 	}
 	return nil
 }
