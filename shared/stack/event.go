@@ -64,6 +64,25 @@ func Latest(ctx context.Context, api API, stackID string) (Event, error) {
 	return latest, nil
 }
 
+// Operation reads what has happened since the operation under way, or else the last one,
+// began, the oldest first. The words that a create or an update begins with come up but
+// once in it, also when it is taken back.
+func Operation(ctx context.Context, api API, stackID string) ([]Event, error) {
+	var found []Event
+	err := pages(ctx, api, stackID, func(e Event) error {
+		found = append(found, e)
+		if e.Own() && (e.Status == "CREATE_IN_PROGRESS" || e.Status == "UPDATE_IN_PROGRESS" || e.Status == "DELETE_IN_PROGRESS") {
+			return errEnough
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	slices.Reverse(found)
+	return found, nil
+}
+
 // pages hands over events, the newest first, as CloudFormation does.
 func pages(ctx context.Context, api API, stackID string, take func(Event) error) error {
 	p := cloudformation.NewDescribeStackEventsPaginator(api, &cloudformation.DescribeStackEventsInput{StackName: &stackID})

@@ -12,87 +12,117 @@ import (
 // mostBlinks is how many looks in a row may fail for passing reasons.
 const mostBlinks = 6
 
-// passing reports whether an error may go away by itself.
-var passing = retry.NewStandard().IsErrorRetryable
+// Passing reports whether an error may go away by itself.
+var Passing = retry.NewStandard().IsErrorRetryable
 
 // Watcher is told what is seen while a stack is followed. An error ends the following,
 // not the operation.
 type Watcher func(ctx context.Context, now *Stack, news []Event) error
 
-// unmoved is how long a stack may rest without its diary saying so. Right after an
-// operation was asked for, a stack may still be described as it was before.
-const unmoved = 30 * time.Second
+const (
+	// pace is the time between two looks. A look is one call, so that a pipe stays below
+	// 60 calls a minute with everything else that it asks, and far below the five a second
+	// at which CloudFormation throttles an account.
+	pace = 2 * time.Second
+
+	// unmoved is how long a stack may rest without its diary saying so. Right after an
+	// operation was asked for, a stack may still be described as it was before.
+	unmoved = 30 * time.Second
+
+	// sure is how long the diary is believed without a look at the stack itself.
+	sure = time.Minute
+)
 
 // Follow looks at a stack, by its id, until it rests. It returns the stack as it is
 // then, and all events after the given one.
 func Follow(ctx context.Context, api API, id, after string, watch Watcher) (*Stack, []Event, error) {
-	var all []Event
-	started, moved, blinks := time.Now(), time.Now(), 0
-	for {
-		now, news, err := look(ctx, api, id, after)
+	f := &follower{api: api, id: id, after: after, moved: time.Now()}
+	for blinks := 0; ; {
+		err := f.look(ctx)
 		switch {
-		case err != nil && (ctx.Err() != nil || !passing(err) || blinks >= mostBlinks):
-			return nil, all, err
+		case err != nil && (ctx.Err() != nil || !Passing(err) || blinks >= mostBlinks):
+			return nil, f.all, err
 		case err != nil:
 			blinks++
 		default:
 			blinks = 0
-			if len(news) > 0 {
-				after = news[len(news)-1].ID
+			news := f.all[f.shown:]
+			f.shown = len(f.all)
+			if err := watch(ctx, f.now, news); err != nil {
+				return f.now, f.all, err
 			}
-			all = append(all, news...)
-			if err := watch(ctx, now, news); err != nil {
-				return now, all, err
-			}
-			if rests(now, all) {
-				return now, all, nil
-			}
-			if now.Status.Busy() {
-				moved = time.Now()
-			} else if time.Since(moved) > unmoved {
-				return now, all, nil
+			if f.rests() {
+				return f.now, f.all, nil
 			}
 		}
-		if err := Pause(ctx, pace(time.Since(started))); err != nil {
-			return nil, all, err
+		if err := Pause(ctx, pace); err != nil {
+			return nil, f.all, err
 		}
 	}
 }
 
-// rests reports whether an operation has come to its end: the stack is in a state in
-// which it stays, and the last word about it in the events is the same.
-func rests(now *Stack, events []Event) bool {
-	if now.Status.Busy() {
-		return false
-	}
-	for i := len(events) - 1; i >= 0; i-- {
-		if events[i].Own() {
-			return events[i].Status == string(now.Status)
+// follower is one Follow. The diary of a stack also tells the stack's own state, so the
+// stack itself is asked only when it seems to rest.
+type follower struct {
+	api       API
+	id, after string
+
+	now   *Stack
+	asked time.Time // when now was described
+	moved time.Time // when the stack was last seen at work
+	all   []Event
+	shown int    // of them, to the watcher
+	own   Status // the last one that the diary tells
+}
+
+// look reads what is new. What it has read is not lost when a later call fails.
+func (f *follower) look(ctx context.Context) error {
+	if f.now == nil {
+		if err := f.describe(ctx); err != nil {
+			return err
 		}
 	}
-	return false
-}
-
-// pace keeps well below the rate at which CloudFormation throttles an account, some
-// five calls a second, however many pipes are at work.
-func pace(waited time.Duration) time.Duration {
-	if waited < time.Minute {
-		return 2 * time.Second
-	}
-	return 5 * time.Second
-}
-
-// look reads the state before the events, so that all events of a final state are read.
-func look(ctx context.Context, api API, id, after string) (*Stack, []Event, error) {
-	now, err := Describe(ctx, api, id)
+	news, err := Events(ctx, f.api, f.id, f.after)
 	if err != nil {
-		return nil, nil, err
+		return err
+	}
+	for _, e := range news {
+		f.after = e.ID
+		f.all = append(f.all, e)
+		if e.Own() {
+			f.own = Status(e.Status)
+			f.now.Status, f.now.Reason = f.own, e.Reason
+		}
+	}
+	if !f.now.Status.Busy() || time.Since(f.asked) >= sure {
+		if err := f.describe(ctx); err != nil {
+			return err
+		}
+	}
+	if f.now.Status.Busy() {
+		f.moved = time.Now()
+	}
+	return nil
+}
+
+func (f *follower) describe(ctx context.Context) error {
+	now, err := Describe(ctx, f.api, f.id)
+	if err != nil {
+		return err
 	}
 	if now == nil {
-		return nil, nil, fmt.Errorf("stack %s is gone", id)
+		return fmt.Errorf("stack %s is gone", f.id)
 	}
-	news, err := Events(ctx, api, id, after)
-	return now, news, err
+	f.now, f.asked = now, time.Now()
+	return nil
+}
+
+// rests reports whether the operation has come to its end: the stack is in a state in
+// which it stays, and the last word about it in the diary is the same, or there has been
+// none for long. A review is no end: it comes before the operation.
+func (f *follower) rests() bool {
+	said := f.own == f.now.Status && f.own != ReviewInProgress
+	return !f.now.Status.Busy() && (said || time.Since(f.moved) > unmoved)
 }
 
 // Delete deletes a stack and follows that to its end.

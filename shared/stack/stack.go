@@ -23,8 +23,9 @@ type Stack struct {
 	ID         string // ARN; the only name by which a deleted stack can be asked for
 	Status     Status
 	Reason     string
-	Changed    time.Time // of its last update, or its creation
-	Protected  bool      // against deletion
+	Changed    time.Time     // of its last update, or its creation
+	Protected  bool          // against deletion
+	Monitoring time.Duration // how long the old resources of an update are kept
 	Outputs    map[string]string
 	Parameters map[string]string
 	Tags       map[string]string
@@ -36,6 +37,7 @@ type Status string
 // The states that are treated one by one; others by their endings.
 const (
 	ReviewInProgress              Status = "REVIEW_IN_PROGRESS"
+	CreateInProgress              Status = "CREATE_IN_PROGRESS"
 	CreateComplete                Status = "CREATE_COMPLETE"
 	RollbackComplete              Status = "ROLLBACK_COMPLETE"
 	RollbackFailed                Status = "ROLLBACK_FAILED"
@@ -105,6 +107,9 @@ func fromAPI(s types.Stack) *Stack {
 		Reason: aws.ToString(s.StackStatusReason), Changed: aws.ToTime(s.CreationTime),
 		Protected: aws.ToBool(s.EnableTerminationProtection),
 		Outputs:   map[string]string{}, Parameters: map[string]string{}, Tags: map[string]string{},
+	}
+	if r := s.RollbackConfiguration; r != nil {
+		out.Monitoring = time.Duration(aws.ToInt32(r.MonitoringTimeInMinutes)) * time.Minute
 	}
 	if s.LastUpdatedTime != nil {
 		out.Changed = *s.LastUpdatedTime
