@@ -31,6 +31,11 @@ func (c *Cloud) surroundings() cloudformation.Surroundings {
 // state: OK, ALARM, INSUFFICIENT_DATA, or "" to remove it.
 func (c *Cloud) SetAlarm(arn, state string) { c.stacks.SetAlarm(arn, state) }
 
+// RefuseDelete lets stacks fail to delete resources with a logical id, so many times.
+func (c *Cloud) RefuseDelete(logical, reason string, times int) {
+	c.stacks.RefuseDelete(logical, reason, times)
+}
+
 // Stacks are all stacks, deleted ones included, in the order of creation.
 func (c *Cloud) Stacks() []cloudformation.Stack { return c.stacks.Stacks() }
 

@@ -79,6 +79,31 @@ func (s *Service) updateSizes(_ context.Context, _ *wire.Call, in updateInput) (
 	return nil, nil
 }
 
+func decodeDelete(p *wire.Params) string {
+	if p.Bool("ForceDelete", false) {
+		p.Fail(wire.Unsupported("ForceDelete=true of DeleteAutoScalingGroup"))
+	}
+	return p.Need("AutoScalingGroupName")
+}
+
+// deleteByName deletes a group without servers.
+func (s *Service) deleteByName(_ context.Context, _ *wire.Call, name string) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g, failure := s.group(name)
+	switch {
+	case failure != nil:
+		return nil, failure
+	case len(g.alive()) > 0:
+		return nil, wire.Errorf("ResourceInUse", "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group.")
+	case len(g.members) > 0:
+		return nil, wire.Errorf("ScalingActivityInProgress", "You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group.")
+	}
+	g.deleting = true
+	g.wake()
+	return nil, nil
+}
+
 type terminateInput struct {
 	instance  string
 	decrement bool

@@ -104,7 +104,7 @@ func New(w *world.World, servers Servers, balancer Balancer) *Service {
 }
 
 // Wire is the service as the router takes it. Groups and policies are made by
-// templates only.
+// templates only; a group that a template has left behind can be deleted.
 func (s *Service) Wire() wire.Service {
 	return wire.Service{
 		Name:      "autoscaling",
@@ -116,6 +116,7 @@ func (s *Service) Wire() wire.Service {
 			"DescribeAutoScalingInstances":        wire.Query(decodeDescribeInstances, s.describeInstances),
 			"DescribeScalingActivities":           wire.Query(decodeDescribeActivities, s.describeActivities),
 			"SetDesiredCapacity":                  wire.Query(decodeSetDesired, s.setDesired),
+			"DeleteAutoScalingGroup":              wire.Query(decodeDelete, s.deleteByName),
 			"UpdateAutoScalingGroup":              wire.Query(decodeUpdate, s.updateSizes),
 			"TerminateInstanceInAutoScalingGroup": wire.Query(decodeTerminate, s.terminateInstance),
 			"CompleteLifecycleAction":             wire.Query(decodeComplete, s.completeAction),

@@ -47,7 +47,10 @@ func (r *run) erase(l *live, retained bool, p pause) error {
 	}
 	say(l.item, l.physical, deleteInProgress, "")
 	t := r.s.types[l.item.typeName]
-	err := t.Delete(l.physical)
+	err := r.s.refusedDelete(l.item.logical)
+	if err == nil {
+		err = t.Delete(l.physical)
+	}
 	if err == nil {
 		err = stable(t, l.physical, p)
 	}
@@ -119,4 +122,29 @@ func (r *run) gone() {
 			delete(r.s.exports, name)
 		}
 	}
+}
+
+// RefuseDelete lets the next deletes of resources with a logical id fail, as they do when
+// the service role may not delete them.
+func (s *Service) RefuseDelete(logical, reason string, times int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.undeletable[logical] = &refusedDelete{reason, times}
+}
+
+// refusedDelete is ordered with RefuseDelete.
+type refusedDelete struct {
+	reason string
+	times  int
+}
+
+func (s *Service) refusedDelete(logical string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	refused := s.undeletable[logical]
+	if refused == nil || refused.times == 0 {
+		return nil
+	}
+	refused.times--
+	return errors.New(refused.reason)
 }
