@@ -111,7 +111,16 @@ roles:
 5:19: roles.d.http: exactly: 1 and http do not go together, nobody would answer while the server is replaced
 6:7: roles.e.scale: has no effect, max is not above min
 7:28: roles.f.scale.cpu: 99 is not within 10 and 95`},
-	"long soak while scaling": {"soak: 11m\nroles: {web: {max: 2}}\n", `1:7: soak: 11m is too long, at most 10m while a role can scale (max above min)`},
+	"long soak": {"soak: 181m\nroles: {web: {}}\n", `1:7: soak: 3h1m is not within 0s and 3h`},
+	"paths": {"release: {paths: [/db, ../db, db/.., a//b, ., db/migrations/, db/migrations/, \"db/*\"]}\nroles: {web: {}}\n", `1:19: release.paths[0]: "/db" is not a file or folder of the repository such as db/migrations
+1:24: release.paths[1]: "../db" is not a file or folder of the repository such as db/migrations
+1:31: release.paths[2]: "db/.." is not a file or folder of the repository such as db/migrations
+1:38: release.paths[3]: "a//b" is not a file or folder of the repository such as db/migrations
+1:44: release.paths[4]: "." is not a file or folder of the repository such as db/migrations
+1:63: release.paths[6]: "db/migrations/" is there twice
+1:79: release.paths[7]: "db/*" is not a file or folder of the repository such as db/migrations`},
+	"paths and when":          {"release: {paths: [db], when: always}\nroles: {web: {}}\n", `1:18: release.paths: has no effect with when: always, only with when: changed`},
+	"long soak while scaling": {"soak: 11m\nroles: {web: {max: 2}}\n", `1:7: soak: 11m is too long, at most 10m while a role can scale, as web can (max above min)`},
 	"processes": {`roles:
   a: {processes: []}
   b: {processes: [web, release]}

@@ -45,6 +45,10 @@ type Release struct {
 	// When is one of the constants below. Default: changed.
 	When string
 
+	// Paths are files and folders of the repository that decide about changed: the
+	// migrations. Default: none, and changed is always.
+	Paths []string
+
 	// Timeout is how long it may take. Default: 15m.
 	Timeout time.Duration
 
@@ -163,14 +167,16 @@ func (f *File) Role(name string) (Role, bool) {
 // Architecture is the processor that images of this environment need.
 func (f *File) Architecture() string { return architecture(f.Release.Instance) }
 
-// scales reports whether any role has room to scale.
-func (f *File) scales() bool {
+// LongestSoak is how long the soak may be. CloudFormation monitors for three hours at
+// most. Where a role scales two fleets may grow meanwhile, each knowing only its own load:
+// ten minutes, and the role that scales is named.
+func (f *File) LongestSoak() (longest time.Duration, scales string) {
 	for _, r := range f.Roles {
 		if r.Max > r.Min {
-			return true
+			return longestScalingSoak, r.Name
 		}
 	}
-	return false
+	return longestSoak, ""
 }
 
 // Logical ids of the resources of a role, and of its parameter.

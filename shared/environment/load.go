@@ -88,8 +88,7 @@ func (f *File) read(t table) {
 	f.checkUserData(t)
 }
 
-// CloudFormation monitors for three hours at most. Where a role scales two
-// fleets may grow meanwhile, each knowing only its own load: ten minutes.
+// See LongestSoak.
 const (
 	longestSoak        = 180 * time.Minute
 	longestScalingSoak = 10 * time.Minute
@@ -101,12 +100,12 @@ func (f *File) readSoak(t table) {
 		return
 	}
 	d, ok := v.duration(0, longestSoak)
-	switch {
+	switch longest, role := f.LongestSoak(); {
 	case !ok:
 	case d%time.Minute != 0:
 		v.problemf("%s is not a number of whole minutes", settings.Duration(d))
-	case d > longestScalingSoak && f.scales():
-		v.problemf("%s is too long, at most 10m while a role can scale (max above min)", settings.Duration(d))
+	case d > longest:
+		v.problemf("%s is too long, at most %s while a role can scale, as %s can (max above min)", settings.Duration(d), settings.Duration(longest), role)
 	}
 	f.Soak = d
 }

@@ -1,11 +1,17 @@
 package environment
 
-import "time"
+import (
+	"regexp"
+	"time"
+)
 
 const (
 	defaultReleaseTimeout = 15 * time.Minute
 	longestRelease        = 12 * time.Hour // CloudFormation's limit
 )
+
+// repositoryPath is a path below the top of the repository: no part of it leads upwards.
+var repositoryPath = regexp.MustCompile(`^\.?[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*(/\.?[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*)*/?$`)
 
 func (f *File) readRelease(t table) {
 	f.Release = Release{When: WhenChanged, Timeout: defaultReleaseTimeout, Instance: defaultInstance}
@@ -19,9 +25,15 @@ func (f *File) readRelease(t table) {
 	if !ok {
 		return
 	}
-	r := v.table("when", "timeout", "instance")
+	r := v.table("when", "paths", "timeout", "instance")
 	if v, ok := r.get("when"); ok {
 		f.Release.When, _ = v.oneOf(WhenChanged, WhenAlways, WhenNever)
+	}
+	if v, ok := r.get("paths"); ok {
+		f.Release.Paths = v.texts(repositoryPath, "a file or folder of the repository such as db/migrations", 10)
+		if f.Release.When == WhenAlways || f.Release.When == WhenNever {
+			v.problemf("has no effect with when: %s, only with when: %s", f.Release.When, WhenChanged)
+		}
 	}
 	if v, ok := r.get("timeout"); ok {
 		f.Release.Timeout, _ = v.duration(time.Minute, longestRelease)
