@@ -123,6 +123,7 @@ func (d *deployer) proposal(name string, template *environment.Template) (stack.
 		return stack.Proposal{}, "", exit.Unablef("%w", err)
 	}
 	values := template.Values()
+	delete(values, environment.ParameterRun) // depends on what ran before, which the target does not
 	for _, role := range d.file.Roles {
 		delete(values, role.Capacity()) // sizes that scaling changes are no other target
 	}

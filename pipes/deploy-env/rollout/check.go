@@ -16,13 +16,19 @@ import (
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
-// settling is how long members of the old group may go on draining after the stack
-// says that it is complete.
-const settling = 6 * time.Minute
+const (
+	// settling is how long members of the old group may go on draining after the stack
+	// says that it is complete.
+	settling = 6 * time.Minute
+
+	// shown is how long a group may be shown that is gone already.
+	shown = 30 * time.Second
+)
 
 // endCheck asks the balancer itself who answers: every member of every target group
 // must run the image that was deployed. Image ids are compared, not template versions,
-// since those change for other reasons too.
+// since those change for other reasons too. And it asks for groups that should be gone,
+// since servers that no balancer knows go on working too.
 func (d *deployer) endCheck(ctx context.Context, s *stack.Stack, imageID string) error {
 	physical, err := d.resources(ctx, s)
 	if err != nil {
@@ -34,15 +40,24 @@ func (d *deployer) endCheck(ctx context.Context, s *stack.Stack, imageID string)
 		if err != nil {
 			return exit.Unablef("%w", err)
 		}
-		if len(strangers) == 0 {
+		groups, err := d.groups(ctx, s.ID)
+		if err != nil {
+			return exit.Unablef("%w", err)
+		}
+		left := leftover(groups, physical)
+		going := !slices.ContainsFunc(left, func(g group) bool { return !g.Going })
+		switch took := time.Since(started); {
+		case len(strangers) == 0 && len(left) == 0:
 			d.rt.Console.Info("End check: all %d members of the target groups run %s", members, imageID)
 			return nil
-		}
-		if time.Since(started) > settling {
+		case !going && took > shown, len(left) > 0 && took > settling:
+			return exit.Unablef("image %s is live, but old servers were left over: %s", imageID, names(left)).
+				Hint("CloudFormation could not delete their group; the next run of the pipe removes it")
+		case took > settling:
 			return exit.Unablef("servers of another image still answer: %s", strings.Join(strangers, ", ")).
-				Hint("an old group was left over; the next run of the pipe removes it")
+				Hint("look for who has registered them with the balancer")
 		}
-		progress.Update("not yet all of this image: %s", strings.Join(strangers, ", "))
+		progress.Update("not yet all of this image: %s", strings.Join(append(strangers, names(left)), ", "))
 		if err := stack.Pause(ctx, 5*time.Second); err != nil {
 			return err
 		}

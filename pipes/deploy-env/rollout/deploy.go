@@ -25,6 +25,7 @@ import (
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
 	"bitbucket.org/fearless/pipes/shared/pipe"
+	"bitbucket.org/fearless/pipes/shared/settings"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -75,9 +76,21 @@ func (d *deployer) load() error {
 	if d.file, err = environment.Load(name, d.s.Application, content); err != nil {
 		return err
 	}
-	if d.s.Soak.Given {
-		d.file.Soak = d.s.Soak.Time.Std()
+	return d.soak()
+}
+
+// soak takes the soak from the variable, when there is one. It has the same limits there
+// as in the file.
+func (d *deployer) soak() error {
+	if !d.s.Soak.Given {
+		return nil
 	}
+	if longest, role := d.file.LongestSoak(); d.s.Soak.Time.Std() > longest {
+		return exit.Invalidf("SOAK: %s is too long, at most %s while a role of %s can scale, as %s can (max above min)",
+			d.s.Soak.Time, settings.Duration(longest), d.file.Path, role).
+			Hint("two groups of servers that grow side by side know only their own load each")
+	}
+	d.file.Soak = d.s.Soak.Time.Std()
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
@@ -27,36 +26,6 @@ func (d *deployer) resources(ctx context.Context, s *stack.Stack) (map[string]st
 		}
 	}
 	return physical, nil
-}
-
-// capacities are the sizes to start the new groups with: those that scaling has reached,
-// within what the file allows. A role without a group starts at its minimum.
-func (d *deployer) capacities(ctx context.Context, physical map[string]string) (map[string]int, error) {
-	sizes := map[string]int{}
-	var names []string
-	for _, role := range d.file.Roles {
-		sizes[role.Name] = role.Min
-		if group := physical[role.Group()]; group != "" {
-			names = append(names, group)
-		}
-	}
-	if len(names) == 0 {
-		return sizes, nil
-	}
-	out, err := d.asg.DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: names})
-	if err != nil {
-		return nil, fmt.Errorf("the groups of servers cannot be looked up: %w", err)
-	}
-	live := map[string]int{}
-	for _, g := range out.AutoScalingGroups {
-		live[aws.ToString(g.AutoScalingGroupName)] = int(aws.ToInt32(g.DesiredCapacity))
-	}
-	for _, role := range d.file.Roles {
-		if desired, ok := live[physical[role.Group()]]; ok {
-			sizes[role.Name] = role.Clamp(desired)
-		}
-	}
-	return sizes, nil
 }
 
 // settingsDigest names the settings by their versions, not their values: changed settings

@@ -47,3 +47,15 @@ func interrupting(changes []stack.Change, allowed []string) []string {
 	slices.Sort(names)
 	return names
 }
+
+// onlySizes reports whether the one difference is how many servers scaling has started
+// since the last release: nothing that anybody asked to be changed.
+func onlySizes(changes []stack.Change) bool {
+	for _, c := range changes {
+		sized := c.Type == "AWS::AutoScaling::AutoScalingGroup" && slices.Equal(c.Properties, []string{"DesiredCapacity"})
+		if c.Action != "Modify" || c.Replaces() || !sized {
+			return false
+		}
+	}
+	return len(changes) > 0
+}

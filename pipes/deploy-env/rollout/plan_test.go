@@ -1,14 +1,11 @@
 package rollout
 
 import (
-	"bytes"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"bitbucket.org/fearless/pipes/shared/console"
 	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
@@ -80,39 +77,6 @@ func TestFit(t *testing.T) {
 		if exit.CodeOf(err) != exit.Refused || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, exit code %d: %v", want, exit.CodeOf(err), err)
 		}
-	}
-}
-
-func TestStory(t *testing.T) {
-	t.Parallel()
-	var log bytes.Buffer
-	s := newStory(console.New(&log, false), load(t, staging), map[string]int{"WebGroup": 2, "WorkerGroup": 1}, 5*time.Minute)
-	group := func(id, status, reason string) stack.Event {
-		return stack.Event{LogicalID: id, Type: "AWS::AutoScaling::AutoScalingGroup", Status: status, Reason: reason}
-	}
-	news := []stack.Event{
-		{LogicalID: "Release", Type: "AWS::EC2::Instance", Status: "CREATE_COMPLETE"},
-		group("WorkerGroup", "UPDATE_IN_PROGRESS", "Received SUCCESS signal with UniqueId i-9"),
-		group("WorkerGroup", "UPDATE_COMPLETE", ""),
-		group("WebGroup", "UPDATE_IN_PROGRESS", "Received SUCCESS signal with UniqueId i-1"),
-		group("WebGroup", "UPDATE_IN_PROGRESS", "Received SUCCESS signal with UniqueId i-2"),
-		group("WebGroup", "UPDATE_COMPLETE", ""),
-	}
-	if err := s.watch(t.Context(), &stack.Stack{Status: stack.UpdateInProgress}, news); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{
-		"The release process is done", "worker: 1 of 1 servers ready (i-9)", "web: 1 of 2 servers ready (i-1)",
-		"web: 2 of 2 servers ready (i-2)", "web: all servers ready", "while the release is watched, for 5m",
-	} {
-		if !strings.Contains(log.String(), want) {
-			t.Errorf("%q is not in:\n%s", want, log.String())
-		}
-	}
-	s.event(group("WebGroup", "UPDATE_IN_PROGRESS", "Received FAILURE signal with UniqueId i-7"))
-	s.event(group("WebGroup", "UPDATE_IN_PROGRESS", "Received FAILURE signal with UniqueId i-8"))
-	if s.failing != "i-7" {
-		t.Errorf("the first server that failed is %q", s.failing)
 	}
 }
 

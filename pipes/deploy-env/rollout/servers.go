@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"bitbucket.org/fearless/pipes/shared/console"
@@ -11,6 +12,13 @@ import (
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
+// live is what the servers of an environment are before a release.
+type live struct {
+	stack    *stack.Stack // nil: there is none yet
+	physical map[string]string
+	groups   []group
+}
+
 // servers releases the image. CloudFormation does the rest, or goes back by itself.
 func (d *deployer) servers(ctx context.Context, record *image.Record, base map[string]string) (*Result, error) {
 	name := d.file.ServersStack()
@@ -18,10 +26,7 @@ func (d *deployer) servers(ctx context.Context, record *image.Record, base map[s
 	if err != nil {
 		return nil, unable(err)
 	}
-	values := environment.Values{
-		Image: record.Image, Commit: record.Commit, Base: base, SettingsDigest: settings,
-		RunRelease: d.file.Release.When != environment.WhenNever && d.file.HasRelease(record.Processes),
-	}
+	values := environment.Values{Image: record.Image, Commit: record.Commit, Base: base, SettingsDigest: settings}
 	_, target, err := d.proposal(name, d.file.Servers(values))
 	if err != nil {
 		return nil, err
@@ -33,20 +38,16 @@ func (d *deployer) servers(ctx context.Context, record *image.Record, base map[s
 	if ours {
 		return d.follow(ctx, now, record)
 	}
-	physical := map[string]string{}
-	if now != nil {
-		if physical, err = d.resources(ctx, now); err != nil {
-			return nil, unable(err)
-		}
-	}
-	if values.Capacity, err = d.capacities(ctx, physical); err != nil {
+	d.rt.Console.Heading("Servers %s", name)
+	live, err := d.live(ctx, now)
+	if err != nil {
 		return nil, unable(err)
 	}
-	if now != nil && now.Parameters[environment.ParameterImage] == record.Image {
-		// The release process ran when this image came, and its server is kept as it is:
-		// another value would be a change, and there may be no other.
-		values.RunRelease = now.Parameters[environment.ParameterRun] == "true"
+	if err := d.removeLeftovers(ctx, live); err != nil {
+		return nil, unable(err)
 	}
+	values.Capacity = d.sizes(live.groups, live.physical)
+	values.RunRelease = d.runsRelease(now, record)
 	p, _, err := d.proposal(name, d.file.Servers(values))
 	if err != nil {
 		return nil, err
@@ -55,23 +56,44 @@ func (d *deployer) servers(ctx context.Context, record *image.Record, base map[s
 	if now == nil {
 		p.Monitoring = 0 // there are no old servers to keep
 	}
-	return d.release(ctx, now, p, target, record, values.Capacity)
+	return d.release(ctx, live, p, target, record, values.Capacity)
+}
+
+func (d *deployer) live(ctx context.Context, now *stack.Stack) (*live, error) {
+	l := &live{stack: now}
+	if now == nil {
+		return l, nil
+	}
+	var err error
+	if l.physical, err = d.resources(ctx, now); err != nil {
+		return nil, err
+	}
+	l.groups, err = d.groups(ctx, now.ID)
+	return l, err
 }
 
 // release proposes, explains and applies.
-func (d *deployer) release(ctx context.Context, now *stack.Stack, p stack.Proposal, target string, record *image.Record, sizes map[string]int) (*Result, error) {
-	d.rt.Console.Heading("Servers %s", p.Stack)
+func (d *deployer) release(ctx context.Context, live *live, p stack.Proposal, target string, record *image.Record, sizes map[string]int) (*Result, error) {
 	changed, err := d.propose(ctx, p)
 	if err != nil {
 		return nil, err
+	}
+	if !changed.Empty && onlySizes(changed.Changes) {
+		if err := stack.Discard(ctx, d.cfn, changed); err != nil {
+			return nil, unable(err)
+		}
+		changed.Empty = true
 	}
 	if changed.Empty {
 		d.rt.Console.Success("%s runs image %s already", d.file.Environment, record.Image)
 		return d.result(record, OutcomeUnchanged), nil
 	}
 	d.print(changed.Changes)
+	if err := d.checkHealthChecks(ctx, live, changed); err != nil {
+		return nil, err
+	}
 	if d.s.Action == ActionPreview {
-		if err := d.discard(ctx, now, changed); err != nil {
+		if err := d.discard(ctx, live.stack, changed); err != nil {
 			return nil, err
 		}
 		d.rt.Console.Success("This is a preview: nothing was changed")
@@ -82,26 +104,36 @@ func (d *deployer) release(ctx context.Context, now *stack.Stack, p stack.Propos
 		wanted[role.Group()] = sizes[role.Name]
 	}
 	story := newStory(d.rt.Console, d.file, wanted, p.Monitoring)
-	final, events, err := d.apply(ctx, now, changed, d.token(target), story)
+	final, events, err := d.apply(ctx, live.stack, changed, d.token(target), story)
 	if err != nil {
 		return nil, err
 	}
 	return d.conclude(ctx, final, events, story, record)
 }
 
-// follow goes along with an update to our own target that is under way already.
+// follow goes along with an update to our own target that is under way already, from its
+// beginning: what has happened before counts.
 func (d *deployer) follow(ctx context.Context, now *stack.Stack, record *image.Record) (*Result, error) {
-	d.rt.Console.Info("An update to the same image is under way already: following it")
-	story := newStory(d.rt.Console, d.file, map[string]int{}, d.file.Soak)
-	latest, err := stack.Latest(ctx, d.cfn, now.ID)
+	earlier, err := stack.Operation(ctx, d.cfn, now.ID)
 	if err != nil {
 		return nil, unable(err)
 	}
-	final, events, err := stack.Follow(ctx, d.cfn, now.ID, latest.ID, d.listening(story))
+	after, by := "", ""
+	if len(earlier) > 0 {
+		after, by = earlier[len(earlier)-1].ID, startedBy(earlier[0].Token)
+	}
+	d.rt.Console.Info("An update to the same image is under way already%s: following it", by)
+	wanted := map[string]int{}
+	for _, role := range d.file.Roles {
+		wanted[role.Group()], _ = strconv.Atoi(now.Parameters[role.Capacity()]) // without one none is known
+	}
+	story := newStory(d.rt.Console, d.file, wanted, now.Monitoring)
+	story.catchUp(earlier)
+	final, events, err := stack.Follow(ctx, d.cfn, now.ID, after, d.listening(story))
 	if err != nil {
 		return nil, d.leftRunning(ctx, err)
 	}
-	return d.conclude(ctx, final, events, story, record)
+	return d.conclude(ctx, final, append(earlier, events...), story, record)
 }
 
 // apply executes a change set and follows it to its end.
@@ -137,11 +169,11 @@ func (d *deployer) leftRunning(ctx context.Context, err error) error {
 // conclude says how it ended, and why.
 func (d *deployer) conclude(ctx context.Context, final *stack.Stack, events []stack.Event, story *story, record *image.Record) (*Result, error) {
 	if !final.Status.Good() {
-		why := outcome(final, events)
-		if story.words != "" {
-			why = story.words
-		}
+		why, launch := story.failure(final, events)
 		e := exit.Refusedf("the release of image %s to %s failed: %s", record.Image, d.file.Environment, why)
+		if launch != nil {
+			e = exit.Unablef("%w", e.Err).Hint(launch.hints()...)
+		}
 		if final.Status == stack.UpdateRollbackComplete {
 			return d.result(record, OutcomeRolledBack), e.Hint("the servers from before go on serving: nothing of them was touched")
 		}

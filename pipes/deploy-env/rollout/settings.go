@@ -43,7 +43,8 @@ type Settings struct {
 	BaseRole    string `envconfig:"BASE_SERVICE_ROLE" example:"arn:aws:iam::111122223333:role/fearless-shop-base" desc:"Role with which CloudFormation changes the base. Default: the rights of this pipe's own role."`
 	ServersRole string `envconfig:"SERVERS_SERVICE_ROLE" example:"arn:aws:iam::111122223333:role/fearless-shop-servers" desc:"Role with which CloudFormation changes the servers. Default: the rights of this pipe's own role."`
 
-	AllowReplace settings.List `envconfig:"ALLOW_REPLACE" example:"Balancer" desc:"Resources of the base that may be replaced, by the names that a refusal tells."`
+	AllowReplace   settings.List `envconfig:"ALLOW_REPLACE" example:"Balancer" desc:"Resources of the base that may be replaced, by the names that a refusal tells."`
+	AllowInterrupt settings.List `envconfig:"ALLOW_INTERRUPT" example:"WebTargets" desc:"Target groups whose health check or port may change although servers behind them may not answer it, by the names that a refusal tells."`
 }
 
 // Soak is a duration that may be zero, which is not the same as not given.

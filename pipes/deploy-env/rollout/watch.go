@@ -21,19 +21,47 @@ var signal = regexp.MustCompile(`Received (SUCCESS|FAILURE) signal with UniqueId
 type story struct {
 	log      *console.Console
 	file     *environment.File
-	wanted   map[string]int // servers of a group, by its logical id
-	ready    map[string]map[string]bool
-	failing  string // the first server that said it failed
-	words    string // what it left in the bucket, read at once: it goes on writing while it ends
-	back     bool   // CloudFormation takes the update back
-	told     bool   // and that was said
-	soak     time.Duration
 	progress *console.Progress
-	soaking  bool
+	soak     time.Duration
+
+	wanted map[string]int // servers of a group, by its logical id
+	ready  map[string]map[string]bool
+	open   map[string]bool // resources that CloudFormation is at
+	done   map[string]bool // groups that are complete
+
+	failing string // the first server that said it failed
+	words   string // what it left in the bucket, read at once: it goes on writing while it ends
+	refused map[string]refusal
+
+	back  bool      // CloudFormation takes the update back
+	told  bool      // and that was said
+	began time.Time // when the update did, by the clock of CloudFormation
+	moved time.Time // when there was news the last time, by ours
 }
 
 func newStory(log *console.Console, file *environment.File, wanted map[string]int, soak time.Duration) *story {
-	return &story{log: log, file: file, wanted: wanted, ready: map[string]map[string]bool{}, soak: soak, progress: log.Progress("CloudFormation")}
+	return &story{
+		log: log, file: file, progress: log.Progress("CloudFormation"), soak: soak, wanted: wanted,
+		ready: map[string]map[string]bool{}, open: map[string]bool{}, done: map[string]bool{}, refused: map[string]refusal{},
+	}
+}
+
+// catchUp takes in what has happened before we came, and says where the update stands.
+func (s *story) catchUp(events []stack.Event) {
+	for _, e := range events {
+		s.note(e)
+		if m := signal.FindStringSubmatch(e.Reason); m != nil {
+			s.count(e.LogicalID, m[1], m[2])
+		}
+	}
+	for _, role := range s.file.Roles {
+		switch group := role.Group(); {
+		case s.done[group]:
+			s.log.Info("%s: all servers ready", role.Name)
+		case len(s.ready[group]) > 0:
+			s.log.Info("%s: %s so far", role.Name, s.readiness(group))
+		}
+	}
 }
 
 // watch is a stack.Watcher.
@@ -46,7 +74,7 @@ func (s *story) watch(_ context.Context, now *stack.Stack, news []stack.Event) e
 		s.log.Warn("CloudFormation takes the update back; the servers from before were not touched")
 	}
 	switch {
-	case s.soaking && now.Status.Busy():
+	case s.soaking(now):
 		s.progress.Update("%s: old and new servers both answer while the release is watched, for %s", now.Status, console.Duration(s.soak))
 	case now.Status.Busy():
 		s.progress.Update("%s", now.Status)
@@ -54,7 +82,18 @@ func (s *story) watch(_ context.Context, now *stack.Stack, news []stack.Event) e
 	return nil
 }
 
+// between is the longest time that CloudFormation takes from the end of one resource to
+// the beginning of the next.
+const between = 10 * time.Second
+
+// soaking reports whether all is released and only being watched. CloudFormation has no
+// word for it: it is at nothing, and says nothing, but is not done.
+func (s *story) soaking(now *stack.Stack) bool {
+	return now.Status == stack.UpdateInProgress && s.soak > 0 && len(s.done) > 0 && len(s.open) == 0 && time.Since(s.moved) >= between
+}
+
 func (s *story) event(e stack.Event) {
+	s.note(e)
 	if m := signal.FindStringSubmatch(e.Reason); m != nil {
 		s.signalled(e.LogicalID, m[1], m[2])
 		return
@@ -67,41 +106,73 @@ func (s *story) event(e stack.Event) {
 	default:
 		s.log.Debug("%s (%s): %s %s", e.LogicalID, e.Type, e.Status, e.Reason)
 	}
-	if e.Own() && strings.Contains(e.Status, "ROLLBACK") {
-		s.back = true // from here on what completes is the way back
-	}
-	if !s.back && (e.Status == "UPDATE_COMPLETE" || e.Status == "CREATE_COMPLETE") {
+	if !s.back && completes(e) {
 		s.completed(e)
 	}
 }
 
-// signalled counts a server's word.
-func (s *story) signalled(resource, word, server string) {
-	who := s.who(resource)
+// note keeps track of what CloudFormation is at.
+func (s *story) note(e stack.Event) {
+	s.moved = time.Now()
+	if s.began.IsZero() {
+		s.began = e.Time
+	}
+	switch {
+	case e.Own():
+		// From a rollback on, what completes is the way back.
+		s.back = s.back || strings.Contains(e.Status, "ROLLBACK")
+	case strings.HasSuffix(e.Status, "_IN_PROGRESS"):
+		s.open[e.LogicalID] = true
+	default:
+		delete(s.open, e.LogicalID)
+	}
+	if !s.back && completes(e) && s.isGroup(e.LogicalID) {
+		s.done[e.LogicalID] = true
+	}
+}
+
+func completes(e stack.Event) bool {
+	return e.Status == "UPDATE_COMPLETE" || e.Status == "CREATE_COMPLETE"
+}
+
+// count notes a server's word.
+func (s *story) count(resource, word, server string) {
 	if word == "FAILURE" {
 		if s.failing == "" {
 			s.failing = server
 		}
-		s.log.Warn("%s: server %s says that it failed", who, server)
 		return
 	}
 	if s.ready[resource] == nil {
 		s.ready[resource] = map[string]bool{}
 	}
 	s.ready[resource][server] = true
-	s.log.Info("%s: %d of %d servers ready (%s)", who, len(s.ready[resource]), max(s.wanted[resource], len(s.ready[resource])), server)
 }
 
-// completed tells of groups and of the release process, and notes when nothing is left
-// to be changed: then the soak begins.
+// signalled tells a server's word.
+func (s *story) signalled(resource, word, server string) {
+	s.count(resource, word, server)
+	if word == "FAILURE" {
+		s.log.Warn("%s: server %s says that it failed", s.who(resource), server)
+		return
+	}
+	s.log.Info("%s: %s (%s)", s.who(resource), s.readiness(resource), server)
+}
+
+// readiness is how many servers are ready, of how many. There may be more than were
+// wanted when scaling goes on meanwhile.
+func (s *story) readiness(resource string) string {
+	ready := len(s.ready[resource])
+	return fmt.Sprintf("%d of %d servers ready", ready, max(s.wanted[resource], ready))
+}
+
+// completed tells of groups and of the release process.
 func (s *story) completed(e stack.Event) {
 	switch {
 	case e.LogicalID == releaseID:
 		s.log.Info("The release process is done")
 	case s.isGroup(e.LogicalID):
 		s.log.Info("%s: all servers ready", s.who(e.LogicalID))
-		delete(s.wanted, e.LogicalID)
-		s.soaking = len(s.wanted) == 0 && s.soak > 0
 	}
 }
 
@@ -120,17 +191,6 @@ func (s *story) who(resource string) string {
 		return "release"
 	}
 	return resource
-}
-
-// outcome is the failure in one sentence: the first cause, not its consequences.
-func outcome(final *stack.Stack, events []stack.Event) string {
-	if cause := stack.Cause(events); cause != nil {
-		return fmt.Sprintf("%s: %s", cause.LogicalID, cause.Reason)
-	}
-	if final.Reason != "" {
-		return string(final.Status) + ": " + final.Reason
-	}
-	return string(final.Status)
 }
 
 // releaseID is the logical id of the server that runs the release process.

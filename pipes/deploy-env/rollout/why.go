@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,9 +18,9 @@ import (
 const tailOfLog = 40
 
 // listening is the story's watcher, which also hears out the first server that fails, as
-// soon as it says so.
+// soon as it says so, and looks after the groups.
 func (d *deployer) listening(s *story) stack.Watcher {
-	heard := false
+	heard, fleet := false, d.fleet(s)
 	return func(ctx context.Context, now *stack.Stack, news []stack.Event) error {
 		if err := s.watch(ctx, now, news); err != nil {
 			return err
@@ -28,8 +29,36 @@ func (d *deployer) listening(s *story) stack.Watcher {
 			heard = true
 			s.words = d.serverWords(ctx, s.failing)
 		}
-		return nil
+		return fleet.watch(ctx, now, news)
 	}
+}
+
+// timedOut recognises CloudFormation's account of servers that it has waited for in vain.
+var timedOut = regexp.MustCompile(`Failed to receive \d+ resource signal`)
+
+// failure is why an update did not work: the first cause, not its consequences. A server
+// that was never launched says nothing, and CloudFormation only that it has waited.
+func (s *story) failure(final *stack.Stack, events []stack.Event) (why string, launch *refusal) {
+	if cause := stack.Cause(events); cause != nil && timedOut.MatchString(cause.Reason) {
+		if r, ok := s.refused[cause.LogicalID]; ok {
+			return fmt.Sprintf("role %s: not all servers could be launched: %s", s.who(cause.LogicalID), r.words), &r
+		}
+	}
+	if s.words != "" {
+		return s.words, nil
+	}
+	return outcome(final, events), nil
+}
+
+// outcome is the failure in one sentence.
+func outcome(final *stack.Stack, events []stack.Event) string {
+	if cause := stack.Cause(events); cause != nil {
+		return fmt.Sprintf("%s: %s", cause.LogicalID, cause.Reason)
+	}
+	if final.Reason != "" {
+		return string(final.Status) + ": " + final.Reason
+	}
+	return string(final.Status)
 }
 
 // serverWords shows what a server left in the bucket before it said that it failed:
