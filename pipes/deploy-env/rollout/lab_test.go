@@ -88,6 +88,7 @@ func newLab(t *testing.T) *lab {
 			t.Error(err)
 		}
 	})
+	l.drain()
 	for _, commit := range []string{good1, good2, broken, badMove} {
 		l.bake(commit)
 	}
