@@ -86,6 +86,23 @@ func (f Finding) Place() string {
 	return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
 }
 
+// ID names the rule among those of all tools: "golangci-lint/errcheck", or the
+// tool alone when it did not say which rule.
+func (f Finding) ID() string {
+	if f.Tool == "" || f.Rule == "" {
+		return f.Tool + f.Rule
+	}
+	return f.Tool + "/" + f.Rule
+}
+
+// said is the message without its line end; a finding always says something.
+func (f Finding) said() string {
+	if text := strings.TrimSpace(f.Message); text != "" {
+		return text
+	}
+	return "no message"
+}
+
 // Sort orders by file, line, column, tool, rule and message, so that two runs
 // over the same findings report the same.
 func Sort(findings []Finding) {
