@@ -1,0 +1,85 @@
+package format
+
+import (
+	"bytes"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"bitbucket.org/fearless/pipes/shared/finding"
+)
+
+var (
+	flake8Line   = regexp.MustCompile(`^(.+?):(\d+):(\d+): ([A-Z]+[0-9]+) (.*)$`)
+	yamllintLine = regexp.MustCompile(`^(.+?):(\d+):(\d+): \[(error|warning)\] (.*?)(?: \(([a-z-]+)\))?$`)
+	tscLine      = regexp.MustCompile(`^(?:(.+?)\((\d+),(\d+)\): )?(error|warning) (TS\d+): (.*)$`)
+)
+
+// each calls f for every line that is not empty, with its number.
+func (in *reading) each(f func(number int, line string) error) error {
+	number := 0
+	for line := range bytes.Lines(in.data) {
+		number++
+		if text := strings.TrimRight(string(line), "\r\n"); strings.TrimSpace(text) != "" {
+			if err := f(number, text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// flake8 reads its default format. All that it forbids it forbids alike, so
+// every finding is an error.
+func flake8(in *reading) error {
+	return in.each(func(number int, line string) error {
+		m := flake8Line.FindStringSubmatch(line)
+		if m == nil {
+			return in.badAt(number, 1, "%q is no line such as a.py:1:2: F401 text", head([]byte(line)))
+		}
+		in.add(finding.Finding{Tool: "flake8", Rule: m[4], Message: m[5], Severity: finding.Error, File: m[1], Line: whole(m[2]), Column: whole(m[3])})
+		return nil
+	})
+}
+
+// yamllint reads its format parsable.
+func yamllint(in *reading) error {
+	return in.each(func(number int, line string) error {
+		m := yamllintLine.FindStringSubmatch(line)
+		if m == nil {
+			return in.badAt(number, 1, "%q is no line such as a.yml:1:2: [error] text (rule)", head([]byte(line)))
+		}
+		f := finding.Finding{Tool: "yamllint", Rule: m[6], Message: m[5], Severity: severity(m[4], finding.Error), File: m[1], Line: whole(m[2]), Column: whole(m[3])}
+		if f.Rule != "" && f.Rule != "syntax" {
+			f.URL = "https://yamllint.readthedocs.io/en/stable/rules.html#module-yamllint.rules." + strings.ReplaceAll(f.Rule, "-", "_")
+		}
+		in.add(f)
+		return nil
+	})
+}
+
+// tsc reads `tsc --pretty false`; lines that are set in explain the one before.
+// What has no file is about the configuration.
+func tsc(in *reading) error {
+	return in.each(func(_ int, line string) error {
+		m := tscLine.FindStringSubmatch(line)
+		last := len(in.report.Findings) - 1
+		switch {
+		case m != nil:
+			in.add(finding.Finding{Tool: "tsc", Rule: m[5], Message: m[6], Severity: severity(m[4], finding.Error), File: m[1], Line: whole(m[2]), Column: whole(m[3])})
+		case last >= 0 && strings.HasPrefix(line, "  "):
+			f := &in.report.Findings[last]
+			_, f.Detail = sentence("", f.Detail+"\n"+line)
+		}
+		return nil
+	})
+}
+
+// whole reads digits; a number that does not fit is not known.
+func whole(digits string) int {
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return 0
+	}
+	return n
+}
