@@ -28,6 +28,7 @@ type Want struct {
 type Base struct {
 	Commit string // full hash; equal to the head's when nothing has changed
 	Why    string // how it was found, to be read behind "compared with"
+	First  bool   // the change is the first commit: Commit is a tree without files
 }
 
 // Base finds the commit that the checked-out change is to be compared with. Where the clone
@@ -66,7 +67,7 @@ func (r *Repository) ofPullRequest(ctx context.Context, want Want) (Base, error)
 	if len(parents) == 2 && !same(r.Head, want.Commit) {
 		for i, parent := range parents {
 			if same(parent, want.DestinationCommit) || same(parents[1-i], want.Commit) {
-				return Base{parent, fmt.Sprintf("%s at %s, which the pipeline merged the change with", destination(want), short(parent))}, nil
+				return Base{Commit: parent, Why: fmt.Sprintf("%s at %s, which the pipeline merged the change with", destination(want), short(parent))}, nil
 			}
 		}
 	}
@@ -130,9 +131,9 @@ func (r *Repository) before(ctx context.Context, main string) (Base, error) {
 	}
 	if len(parents) == 0 {
 		empty, err := r.emptyTree(ctx)
-		return Base{empty, "nothing: this is the first commit"}, err
+		return Base{Commit: empty, Why: "nothing: this is the first commit", First: true}, err
 	}
-	return Base{parents[0], fmt.Sprintf("%s, the commit before on %s", short(parents[0]), main)}, nil
+	return Base{Commit: parents[0], Why: fmt.Sprintf("%s, the commit before on %s", short(parents[0]), main)}, nil
 }
 
 // emptyTree is the hash of a tree without files, written so that it can be named.

@@ -34,7 +34,7 @@ func (r *Repository) merged(ctx context.Context, want Want, t tip) (Base, error)
 	if err != nil {
 		return Base{}, r.unknown(want, err)
 	}
-	return Base{hash, fmt.Sprintf("%s, where the change left %s", short(hash), t.name)}, nil
+	return Base{Commit: hash, Why: fmt.Sprintf("%s, where the change left %s", short(hash), t.name)}, nil
 }
 
 // mergeBase is the newest common ancestor in what the clone holds, blank when that does

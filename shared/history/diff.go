@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/bluekeyes/go-gitdiff/gitdiff"
@@ -36,13 +37,24 @@ type File struct {
 
 	Added   []Line // by their place in the file as it is now
 	Removed []Line // by their place in the file as it was
+	Parts   []Part
 }
+
+// Part is one place of a file where lines were exchanged; either side may be empty.
+type Part struct{ Before, Now Lines }
+
+// Lines are neighbours: Count lines from First on, which is 1-based.
+type Lines struct{ First, Count int }
+
+// Has tells whether a line is one of them.
+func (l Lines) Has(line int) bool { return l.First <= line && line < l.First+l.Count }
 
 // Changes are the files that differ between two states of the repository.
 type Changes struct {
 	Files []File // deleted ones too, ordered by path
 
 	byPath map[string]int // of the files that are there now
+	byOld  map[string]int // of the files that were there
 }
 
 // Changes compares two commits; with a blank head, a commit and the work tree, including
@@ -56,7 +68,7 @@ func (r *Repository) Changes(ctx context.Context, base, head string) (*Changes, 
 	if head != "" {
 		args = append(args, head)
 	}
-	c := &Changes{byPath: map[string]int{}}
+	c := &Changes{byPath: map[string]int{}, byOld: map[string]int{}}
 	if err := r.parse(ctx, c, append(args, "--")); err != nil {
 		return nil, exit.Unablef("what changed since %s: %w", short(base), err)
 	}
@@ -108,6 +120,7 @@ func convert(f *gitdiff.File) File {
 	}
 	for _, part := range f.TextFragments {
 		before, now := int(part.OldPosition), int(part.NewPosition)
+		file.Parts = append(file.Parts, Part{Lines{before, int(part.OldLines)}, Lines{now, int(part.NewLines)}})
 		for _, line := range part.Lines {
 			text := strings.TrimRight(line.Line, "\r\n")
 			switch line.Op {
@@ -129,6 +142,9 @@ func convert(f *gitdiff.File) File {
 func (c *Changes) add(f File) {
 	if f.Status != Deleted {
 		c.byPath[f.Path] = len(c.Files)
+	}
+	if f.Old != "" {
+		c.byOld[f.Old] = len(c.Files)
 	}
 	c.Files = append(c.Files, f)
 }
@@ -163,10 +179,13 @@ func (c *Changes) Touches(path string, first, last int) bool {
 	if f.Status == Added {
 		return true
 	}
-	for _, line := range f.Added {
-		if first <= line.Number && line.Number <= last {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.Parts, func(p Part) bool {
+		return p.Now.Count > 0 && first < p.Now.First+p.Now.Count && p.Now.First <= last
+	})
+}
+
+// TakesAway tells whether the change removed or rewrote a line of a file at the base.
+func (c *Changes) TakesAway(old string, line int) bool {
+	i, found := c.byOld[old]
+	return found && slices.ContainsFunc(c.Files[i].Parts, func(p Part) bool { return p.Before.Has(line) })
 }

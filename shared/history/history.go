@@ -101,12 +101,6 @@ func (r *Repository) File(ctx context.Context, commit, path string) ([]byte, err
 	return content, nil
 }
 
-// Ignored lists what lies in the work tree but is kept out of commits, as paths from the
-// top; a folder of which nothing is tracked appears once, with a slash at its end.
-func (r *Repository) Ignored(ctx context.Context) ([]string, error) {
-	return r.list(ctx, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
-}
-
 // Untracked lists the files that are neither in a commit nor ignored.
 func (r *Repository) Untracked(ctx context.Context) ([]string, error) {
 	return r.list(ctx, "ls-files", "-z", "--others", "--exclude-standard")
