@@ -87,33 +87,14 @@ func (d *directory) read(name string) ([]byte, error) {
 
 // write replaces a file at once: readers see the old one or the new one.
 func (d *directory) write(name string, text []byte) error {
-	if err := d.plain(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := d.file(name, 0o644, func(w io.Writer) error {
+		_, err := w.Write(text)
 		return err
-	}
-	temporary := name + ".new"
-	// A left-over of a killed run, or a trap; in either case not ours to follow.
-	if err := d.root.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("writing %s: %w", path.Join(folder, name), err)
-	}
-	err := d.create(temporary, text)
-	if err == nil {
-		d.own(temporary)
-		err = d.root.Rename(temporary, name)
-	}
+	})
 	if err != nil {
-		_ = d.root.Remove(temporary)
 		return fmt.Errorf("writing %s: %w", path.Join(folder, name), err)
 	}
 	return nil
-}
-
-func (d *directory) create(name string, text []byte) error {
-	file, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	return errors.Join(err, file.Close())
 }
 
 // plain refuses everything that is not a file with contents of its own.
