@@ -1,0 +1,69 @@
+package linter
+
+import (
+	"context"
+	"os"
+
+	"bitbucket.org/fearless/pipes/pipes/lint-gate/format"
+	"bitbucket.org/fearless/pipes/shared/exit"
+)
+
+// command is a linter that the user describes.
+type command struct {
+	arguments []string
+	format    format.Format
+}
+
+// Exit codes of shells and of env for commands that did not run.
+const (
+	notExecutable = 126
+	notFound      = 127
+)
+
+// runCommand runs a command of which only the format is known. Exit codes mean
+// different things to different tools, so a non-zero one must come with at least
+// one finding: a tool that broke is not one that found nothing.
+func (r *run) runCommand(ctx context.Context) error {
+	c := r.linter.command
+	end, err := r.child(ctx, r.Dir, r.environ(r.linter.program), r.linter.program, c.arguments...)
+	if err != nil {
+		return err
+	}
+	if end.code == notExecutable || end.code == notFound {
+		return r.broke(end)
+	}
+	findings, err := r.read(c.format, end.stdout, r.Dir)
+	if err != nil {
+		if end.code != 0 {
+			return r.broke(end)
+		}
+		return err
+	}
+	if end.code != 0 && findings == 0 {
+		return r.broke(end)
+	}
+	r.say(end)
+	r.outcome.Checked = append(r.outcome.Checked, "what its command names")
+	return nil
+}
+
+// read takes the findings of a report, which relative paths belong to dir. The
+// number tells how many there are, wherever they are.
+func (r *run) read(f format.Format, name, dir string) (int, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return 0, exit.Unablef("the output of %s is gone: %w", r.linter.Name, err)
+	}
+	defer file.Close()
+	report, err := f.Read(file, format.Options{Name: "the output of " + r.label(), Tool: r.linter.Name, Root: r.Dir, Dir: dir})
+	if err != nil {
+		return 0, err
+	}
+	if report.Broken != "" {
+		return 0, exit.Unablef("%s could not do its work: %s", r.label(), report.Broken)
+	}
+	r.outside += report.Outside
+	r.suppressed += report.Suppressed
+	r.outcome.Findings = append(r.outcome.Findings, report.Findings...)
+	return len(report.Findings) + report.Outside, nil
+}
