@@ -140,7 +140,7 @@ func (s *Service) describeStackEvents(_ context.Context, _ *wire.Call, in pageIn
 	for n := len(st.events) - 1; n >= 0; n-- {
 		newest = append(newest, st.events[n])
 	}
-	page, next, err := wire.Page(newest, func(e event) int64 { return -e.ordinal }, pageSize, in.next)
+	page, next, err := wire.Page(newest, func(e event) int64 { return -e.ordinal }, eventPage, in.next)
 	if err != nil {
 		return nil, err
 	}

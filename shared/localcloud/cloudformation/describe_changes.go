@@ -9,9 +9,13 @@ import (
 	"bitbucket.org/fearless/pipes/shared/localcloud/wire"
 )
 
-// pageSize is how many events, resources or changes one answer has. AWS cuts
-// at 1 MB, which is about as much.
-const pageSize = 100
+// pageSize is how many resources or changes one answer has. AWS cuts at 1 MB,
+// which is about as much. Events come in smaller pages, so that no reader of
+// them gets by with the first.
+const (
+	pageSize  = 100
+	eventPage = 20
+)
 
 type changeSetInput struct{ stack, name string }
 

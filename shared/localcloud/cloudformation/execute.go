@@ -143,6 +143,7 @@ func (s *Service) deleteStack(_ context.Context, _ *wire.Call, in deleteInput) (
 		leftovers, r.now = last.strays(), maps.Clone(last.now)
 	}
 	r.leftovers = leftovers
+	s.turn(st, deleteInProgress, "User Initiated", in.token)
 	s.start(func() { r.delete(in.retain, in.force) })
 	return done{}, nil
 }

@@ -144,7 +144,7 @@ func TestEventsInPages(t *testing.T) {
 		}
 		d.settled()
 		slices.Sort(ids)
-		if len(ids) != 2+3*70+1 || len(slices.Compact(ids)) != len(ids) || count != 3 {
+		if len(ids) != 2+3*70+1 || len(slices.Compact(ids)) != len(ids) || count != 11 {
 			t.Error(len(ids), count)
 		}
 		_, err := d.client.DescribeStackEvents(t.Context(), &cfn.DescribeStackEventsInput{StackName: aws.String("shop"), NextToken: aws.String("x")})

@@ -87,10 +87,9 @@ func (r *run) strays() []*live {
 	return left
 }
 
-// delete removes the whole stack. Names in retain are left alone, and with
+// delete removes the whole stack, which is in DELETE_IN_PROGRESS. Names in retain are left alone, and with
 // force also what cannot be deleted.
 func (r *run) delete(retain []string, force bool) {
-	r.turn(deleteInProgress, "User Initiated")
 	victims := slices.AppendSeq(slices.Clone(r.leftovers), maps.Values(r.now))
 	failure := skipUsers
 	if force {

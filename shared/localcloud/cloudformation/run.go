@@ -92,6 +92,7 @@ func (r *run) deploy() {
 	r.s.mu.Unlock()
 	switch {
 	case abandoned:
+		r.turn(deleteInProgress, "User Initiated")
 		r.delete(nil, false)
 	case r.keep:
 		r.publish()
