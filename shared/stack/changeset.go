@@ -179,17 +179,29 @@ func Discard(ctx context.Context, api API, cs *ChangeSet) error {
 	return discard(ctx, api, cs.ID, cs.Stack)
 }
 
+// longestWork is how long CloudFormation may take to work a change set out; before that
+// it cannot be deleted.
+const longestWork = time.Minute
+
 func discard(ctx context.Context, api API, name, stack string) error {
 	in := &cloudformation.DeleteChangeSetInput{ChangeSetName: &name}
 	if !strings.HasPrefix(name, "arn:") {
 		in.StackName = &stack
 	}
-	_, err := api.DeleteChangeSet(ctx, in)
-	var gone *types.ChangeSetNotFoundException
-	if err != nil && !errors.As(err, &gone) {
-		return fmt.Errorf("change set %s cannot be deleted: %w", name, err)
+	for started := time.Now(); ; {
+		_, err := api.DeleteChangeSet(ctx, in)
+		var gone *types.ChangeSetNotFoundException
+		var working *types.InvalidChangeSetStatusException
+		switch {
+		case err == nil || errors.As(err, &gone):
+			return nil
+		case !errors.As(err, &working) || time.Since(started) >= longestWork:
+			return fmt.Errorf("change set %s cannot be deleted: %w", name, err)
+		}
+		if err := Pause(ctx, 2*time.Second); err != nil {
+			return err
+		}
 	}
-	return nil
 }
 
 // Execute starts the change. Whatever CloudFormation's default may be, a failed one is
