@@ -50,6 +50,7 @@ const (
 	UpdateRollbackFailed          Status = "UPDATE_ROLLBACK_FAILED"
 	UpdateRollbackInProgress      Status = "UPDATE_ROLLBACK_IN_PROGRESS"
 	UpdateRollbackCompleteCleanup Status = "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
+	DeleteInProgress              Status = "DELETE_IN_PROGRESS"
 	DeleteComplete                Status = "DELETE_COMPLETE"
 	DeleteFailed                  Status = "DELETE_FAILED"
 )

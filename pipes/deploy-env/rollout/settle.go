@@ -33,6 +33,8 @@ func (d *deployer) settle(ctx context.Context, name, digest string) (now *stack.
 			}
 		case s.Status != stack.UpdateRollbackFailed && !s.Status.Dead():
 			return s, false, nil
+		case d.s.Action == ActionPreview && s.Status == stack.ReviewInProgress:
+			return nil, false, nil // nothing was ever made: as good as not there
 		case d.s.Action == ActionPreview:
 			return nil, false, exit.Refusedf("stack %s is %s: a deploy would mend that first, and a preview changes nothing", name, s.Status)
 		case s.Status.Dead():
@@ -73,8 +75,13 @@ func (d *deployer) removeDead(ctx context.Context, s *stack.Stack) error {
 	return nil
 }
 
-// own refuses a stack that this application and environment did not make.
+// own refuses a stack that this application and environment did not make. One under
+// review holds nothing, and no tags either before its first change set is executed; so
+// it may be removed, and that may be under way.
 func (d *deployer) own(s *stack.Stack) error {
+	if len(s.Tags) == 0 && (s.Status == stack.ReviewInProgress || s.Status == stack.DeleteInProgress) {
+		return nil
+	}
 	application, name := s.Tags[environment.TagApplication], s.Tags[environment.TagEnvironment]
 	if application == d.s.Application && name == d.s.Environment {
 		return nil
