@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -26,6 +27,7 @@ import (
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
 	"bitbucket.org/fearless/pipes/shared/localcloud"
+	"bitbucket.org/fearless/pipes/shared/localcloud/elb"
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 	"bitbucket.org/fearless/pipes/shared/localcloud/machine"
 	"bitbucket.org/fearless/pipes/shared/localcloud/machine/simulated"
@@ -65,20 +67,41 @@ type lab struct {
 	cloud *localcloud.Cloud
 	clone string
 
-	mu sync.Mutex
-	up map[string]bool // instances that answer their health checks
+	boot time.Duration // from power-on to the first answer
+
+	mu   sync.Mutex
+	up   map[string]bool   // instances that answer their health checks
+	role map[string]string // of every instance that ever booted
 }
+
+// tempo is how fast an account and its servers are.
+type tempo struct {
+	timing localcloud.Timing
+	boot   time.Duration
+}
+
+// Tempos: as slow as servers are, and so quick that a story fits into few calls.
+var (
+	usual = tempo{boot: 15 * time.Second, timing: localcloud.Timing{
+		Pending: 5 * time.Second, ImagePending: 10 * time.Second, Stopping: 3 * time.Second, Terminating: 5 * time.Second, HiddenReads: 1,
+	}}
+	quick = tempo{boot: time.Second, timing: localcloud.Timing{
+		Pending: time.Second, ImagePending: time.Second, Stopping: time.Second, Terminating: time.Second, HiddenReads: 1,
+	}}
+)
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	l := &lab{t: t, clone: t.TempDir(), up: map[string]bool{}}
+	return newLabAt(t, usual)
+}
+
+func newLabAt(t *testing.T, at tempo) *lab {
+	t.Helper()
+	l := &lab{t: t, clone: t.TempDir(), boot: at.boot, up: map[string]bool{}, role: map[string]string{}}
 	l.file(stagingFile)
 	var err error
 	l.cloud, err = localcloud.New(localcloud.Options{
-		Timing: localcloud.Timing{
-			Pending: 5 * time.Second, ImagePending: 10 * time.Second, Stopping: 3 * time.Second, Terminating: 5 * time.Second, HiddenReads: 1,
-		},
-		Machines: simulated.New(l.guest), Endpoint: "http://cloud.local", Health: l.health,
+		Timing: at.timing, Machines: simulated.New(l.guest), Endpoint: "http://cloud.local", Health: l.health,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +135,7 @@ type clients struct {
 	ec2 *ec2.Client
 	s3  *s3.Client
 	cfn *cloudformation.Client
+	asg *autoscaling.Client
 }
 
 func reach(transport http.RoundTripper) clients {
@@ -121,7 +145,8 @@ func reach(transport http.RoundTripper) clients {
 	}
 	return clients{
 		ec2: ec2.NewFromConfig(config), cfn: cloudformation.NewFromConfig(config),
-		s3: s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true }),
+		asg: autoscaling.NewFromConfig(config),
+		s3:  s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true }),
 	}
 }
 
@@ -225,7 +250,7 @@ func (l *lab) guest(ctx context.Context, b machine.Boot) {
 		<-ctx.Done()
 		return
 	}
-	if !sleep(ctx, 15*time.Second) {
+	if !sleep(ctx, l.boot) {
 		return
 	}
 	api := reach(b.Transport)
@@ -236,20 +261,32 @@ func (l *lab) guest(ctx context.Context, b machine.Boot) {
 		return
 	}
 	l.mu.Lock()
-	l.up[b.Instance] = true
+	l.up[b.Instance], l.role[b.Instance] = true, u.Role
 	l.mu.Unlock()
 	defer func() {
 		l.mu.Lock()
 		delete(l.up, b.Instance)
 		l.mu.Unlock()
 	}()
-	if !sleep(ctx, 15*time.Second) {
+	if !sleep(ctx, l.boot) || !l.answered(ctx, u, b) {
 		return
 	}
 	l.signal(ctx, api, u, b, cfntypes.ResourceSignalStatusSuccess)
 	if !release {
 		<-ctx.Done()
 	}
+}
+
+// answered waits until the balancer calls the server healthy.
+func (l *lab) answered(ctx context.Context, u contract.UserData, b machine.Boot) bool {
+	for _, group := range u.TargetGroups {
+		for !slices.ContainsFunc(l.cloud.Targets(group), func(t elb.Target) bool { return t.Instance == b.Instance && t.State == "healthy" }) {
+			if !sleep(ctx, time.Second) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // fail leaves the reason and the log in the bucket before it says that it failed.
