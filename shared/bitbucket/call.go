@@ -98,7 +98,7 @@ func (c *Client) nextRoute(r *route, err error) bool {
 // unreachable tells that nothing was sent, because nobody was there.
 func unreachable(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
 // patiently asks up to attempts times, with growing pauses or those that the

@@ -112,7 +112,7 @@ func (c *Client) Report(ctx context.Context, r Report) error {
 		}
 	}
 	if failed != nil {
-		note = fmt.Sprintf("Only %d of %d findings could be sent; all are in the log.", sent, len(r.Findings))
+		note = fmt.Sprintf("Not all of the %d findings could be sent here; all are in the log.", len(r.Findings))
 	}
 	result := "FAILED"
 	if r.Passed {
