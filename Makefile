@@ -22,7 +22,8 @@ help: ## print these targets
 demo: need ## bake three commits of the sample application on the local cloud and release them to staging, under load
 	go run ./demo
 
-test: need ## run all tests, with the race detector where there is a C compiler
+test: need $(LINTER) ## run all tests, with the race detector where there is a C compiler
+	@tools/linters/setup || [ $$? = 77 ]
 	@[ -n "$(race)" ] || echo "No C compiler ($$(go env CC)) here, so the tests run WITHOUT the race detector."
 	go run ./tools/tally $(MODULES) -- $(race) $(TESTFLAGS) ./...
 

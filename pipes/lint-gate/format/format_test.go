@@ -85,7 +85,7 @@ Found 1 error in 1 file
 			"warning pylint/unused-import a.py:1:1 Unused os\n"},
 		"pylint json": {"pylint", `[{"type":"convention","symbol":"","message-id":"C0114","message":"no docstring","line":1,"column":3,"path":"a.py"}]`,
 			"info pylint/C0114 a.py:1:4 no docstring\n"},
-		"flake8": {"flake8", "./pkg/a b.py:1:1: F401 'os' imported but unused\npkg/a.py:9:6: ABC123 x: y\n",
+		"flake8": {"flake8", "./pkg/a b.py:1:1: F401 'os' imported but unused\npkg/a.py:9:6: ABC123 x: y\n1     F401 'os' imported but unused\n2\n",
 			"error flake8/F401 pkg/a b.py:1:1 'os' imported but unused\nerror flake8/ABC123 pkg/a.py:9:6 x: y\n"},
 		"shellcheck json1": {"shellcheck", `{"comments":[{"file":"a.sh","line":2,"endLine":3,"column":6,"level":"style","code":2086,"message":"Quote"}]}`,
 			"info shellcheck/SC2086 a.sh:2:6-3 Quote\n"},

@@ -10,6 +10,8 @@ import (
 )
 
 var (
+	// flake8Sum is what its options count and statistics add.
+	flake8Sum    = regexp.MustCompile(`^\d+(\s+[A-Z]+[0-9]+ .*)?$`)
 	flake8Line   = regexp.MustCompile(`^(.+?):(\d+):(\d+): ([A-Z]+[0-9]+) (.*)$`)
 	yamllintLine = regexp.MustCompile(`^(.+?):(\d+):(\d+): \[(error|warning)\] (.*?)(?: \(([a-z-]+)\))?$`)
 	tscLine      = regexp.MustCompile(`^(?:(.+?)\((\d+),(\d+)\): )?(error|warning) (TS\d+): (.*)$`)
@@ -34,6 +36,9 @@ func (in *reading) each(f func(number int, line string) error) error {
 func flake8(in *reading) error {
 	return in.each(func(number int, line string) error {
 		m := flake8Line.FindStringSubmatch(line)
+		if m == nil && flake8Sum.MatchString(line) {
+			return nil
+		}
 		if m == nil {
 			return in.badAt(number, 1, "%q is no line such as a.py:1:2: F401 text", head([]byte(line)))
 		}

@@ -34,7 +34,7 @@ func (r *run) runCommand(ctx context.Context) error {
 	}
 	findings, err := r.read(c.format, end.stdout, r.Dir)
 	if err != nil {
-		if end.code != 0 {
+		if end.code != 0 && len(end.stderr) > 0 {
 			return r.broke(end)
 		}
 		return err

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"bitbucket.org/fearless/pipes/pipes/lint-gate/format"
@@ -80,7 +81,7 @@ func (r *run) golangciModule(ctx context.Context, m module, verified map[string]
 	arguments = append(arguments, golangciArguments...)
 	arguments = append(arguments, filled...)
 	if jobs > 0 {
-		arguments = append(arguments, "--concurrency", number(jobs))
+		arguments = append(arguments, "--concurrency", strconv.Itoa(jobs))
 	}
 	end, err := r.child(ctx, dir, environ, r.linter.program, append(arguments, "./...")...)
 	if err != nil {
@@ -233,7 +234,7 @@ func (r *run) golangciEnviron(m module) (environ []string, jobs int) {
 		jobs = min(max(int(limit/memoryPerJob), 1), runtime.GOMAXPROCS(0))
 		unset("GOMEMLIMIT", fmt.Sprintf("%dMiB", limit*memoryShare/100>>20))
 		if jobs < runtime.GOMAXPROCS(0) {
-			flags += " -p=" + number(jobs)
+			flags += " -p=" + strconv.Itoa(jobs)
 		}
 		r.Log.Debug("memory: %d MB, %s; %d at a time", limit>>20, why, jobs)
 	}

@@ -10,6 +10,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"bitbucket.org/fearless/pipes/shared/console"
@@ -124,7 +125,6 @@ func (r *run) finish(failed bool) {
 		r.countSkipped(r.suppressed, "that its report calls accepted")
 		o.Findings = slices.DeleteFunc(o.Findings, func(f finding.Finding) bool { return r.files.lent[f.File] })
 	}
-	fill(r.Dir, o.Findings)
 	finding.Sort(o.Findings)
 	o.Findings = slices.Compact(o.Findings) // the same file in two modules or projects
 	slices.Sort(o.Checked)
@@ -136,7 +136,7 @@ func (r *run) countSkipped(n int, where string) {
 	case n == 1:
 		r.skip("1 finding " + where)
 	case n > 1:
-		r.skip(number(n) + " findings " + where)
+		r.skip(strconv.Itoa(n) + " findings " + where)
 	}
 }
 

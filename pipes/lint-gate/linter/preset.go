@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"bitbucket.org/fearless/pipes/pipes/lint-gate/format"
@@ -115,7 +116,7 @@ func (r *run) judge(end ended, report string) error {
 	}
 	count, err := r.read(format.Must(p.format), report, r.Dir)
 	if err != nil {
-		if end.code != 0 {
+		if end.code != 0 && len(end.stderr) > 0 {
 			return r.broke(end)
 		}
 		return err
@@ -151,7 +152,7 @@ func (r *run) arguments(given []string) (filled []string, report string, err err
 				return nil, "", err
 			}
 			r.reports++
-			report = filepath.Join(dir, "report"+number(r.reports))
+			report = filepath.Join(dir, "report"+strconv.Itoa(r.reports))
 			a = strings.ReplaceAll(a, "{report}", report)
 		}
 		filled = append(filled, a)
@@ -163,7 +164,7 @@ func (r *run) arguments(given []string) (filled []string, report string, err err
 // run finds it. The base has one of its own.
 func (r *run) presetEnviron() []string {
 	p := r.linter.preset
-	extra := []string{"NO_COLOR=1", "FORCE_COLOR=0", "PYTHONIOENCODING=utf-8"}
+	extra := []string{"NO_COLOR=1", "PYTHONIOENCODING=utf-8"}
 	if p.cache != "" && r.Cache != "" && value(r.Environ, p.cache) == "" {
 		extra = append(extra, p.cache+"="+r.cacheFolder(p.program))
 	}

@@ -79,7 +79,7 @@ func webPresets() []preset {
 		{
 			name: "eslint", program: "eslint", what: "JavaScript or TypeScript files",
 			files:     like("*.js", "*.mjs", "*.cjs", "*.jsx", "*.ts", "*.mts", "*.cts", "*.tsx", "*.vue", "*.svelte", "*.astro"),
-			arguments: []string{"--format", "json", "--output-file", "{report}", "--no-error-on-unmatched-pattern", "."}, format: "eslint",
+			arguments: []string{"--format", "json", "--output-file", "{report}", "--no-error-on-unmatched-pattern", "--ignore-pattern", ".fearless/**", "."}, format: "eslint",
 			found:         oneOf(0, 1),
 			configuration: []string{"eslint.config.*", ".eslintrc*", ".eslintignore", "package.json"},
 			misconfigured: regexp.MustCompile(`couldn't find an? (eslint|configuration)|Key "|Could not find config|Configuration for rule|configuration file|is invalid:`),
