@@ -27,9 +27,10 @@ var fixed = []string{
 	"GIT_TERMINAL_PROMPT=0", // nobody is there to answer
 	"GIT_OPTIONAL_LOCKS=0",  // reading must not write the index
 	"GIT_NO_REPLACE_OBJECTS=1", "GIT_ATTR_NOSYSTEM=1",
-	"GIT_LITERAL_PATHSPECS=1", // a file may be called *.go
-	"LC_ALL=C",                // messages are looked at
 }
+
+// literal is for our own commands: messages are looked at, and a file may be called *.go.
+var literal = []string{"LC_ALL=C", "GIT_LITERAL_PATHSPECS=1"}
 
 // settled are settings that a configuration file must not decide; those of the clone itself
 // are read, since its remote is in there.
@@ -39,12 +40,19 @@ var settled = []string{
 	"gc.auto=0", "maintenance.auto=false", "protocol.ext.allow=never", "advice.detachedHead=false",
 }
 
+// Environ is an environment for programs that call git themselves (go does, and many
+// linters do): nothing in it leads git elsewhere or changes what its commands mean, and the
+// clone may belong to another user. Configuration files have their effect.
+func Environ(environ []string) []string {
+	return append(clean(environ), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
+}
+
 // clean takes out of an environment what would change the meaning of commands.
 func clean(environ []string) []string {
 	var all []string
 	for _, pair := range environ {
 		name, _, _ := strings.Cut(pair, "=")
-		if (!strings.HasPrefix(name, "GIT_") || slices.Contains(kept, name)) && name != "LC_ALL" && name != "LANGUAGE" {
+		if !strings.HasPrefix(name, "GIT_") || slices.Contains(kept, name) {
 			all = append(all, pair)
 		}
 	}
@@ -149,7 +157,7 @@ func (r *Repository) run(ctx context.Context, out io.Writer, environ []string, a
 	}
 	command := exec.CommandContext(ctx, r.git, append(options, args...)...)
 	command.Dir = r.Dir
-	command.Env = append(slices.Clone(r.environ), environ...)
+	command.Env = slices.Concat(r.environ, literal, environ)
 	command.Stdout = out
 	var stderr bytes.Buffer
 	command.Stderr = &stderr

@@ -27,6 +27,9 @@ func branchTip(branch string) tip {
 
 // merged finds the merge base of HEAD and a tip, fetching what the clone lacks.
 func (r *Repository) merged(ctx context.Context, want Want, t tip) (Base, error) {
+	if local := "refs/heads/" + t.branch; t.branch != "" && !r.Has(ctx, t.ref) && r.Has(ctx, local) {
+		t.ref = local // outside of a pipeline, or of a clone without a server
+	}
 	hash, err := r.mergeBase(ctx, t.ref)
 	if err == nil && hash == "" {
 		hash, err = r.deepen(ctx, want, t)
