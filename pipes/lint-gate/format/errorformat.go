@@ -18,10 +18,6 @@ import (
 // a word at lines above 64 KB, and no finding is that long.
 const longest = 16 << 10
 
-// Lines is the format of what most compilers and linters print: file, line,
-// column when known, text.
-var Lines = lined("lines", []string{`%f:%l:%c: %trror: %m`, `%f:%l:%c: %tarning: %m`, `%f:%l:%c: %tote: %m`, `%f:%l:%c: %m`, `%f:%l: %m`})
-
 // errorFormat is the format of a ready pattern, by its name, or of a pattern as
 // Vim's errorformat has it; several are separated by "\n" or the two letters \n.
 func errorFormat(pattern string) (Format, error) {
@@ -96,9 +92,14 @@ func entry(e *errorformat.Entry) finding.Finding {
 	if f.Message == "" {
 		f.Message = strings.Join(e.Lines, "\n")
 	}
-	// gcc and many after it end the text with the rule: "unused variable [-Wunused]".
+	bracketed(&f)
+	return f
+}
+
+// bracketed takes the rule from where gcc and many after it write it, the end of
+// the text: "unused variable [-Wunused]".
+func bracketed(f *finding.Finding) {
 	if text, rule, ok := strings.Cut(strings.TrimSpace(f.Message), " ["); ok && strings.HasSuffix(rule, "]") && !strings.Contains(rule, " ") {
 		f.Message, f.Rule = text, strings.TrimSuffix(rule, "]")
 	}
-	return f
 }

@@ -59,7 +59,7 @@ var ruled = map[string]bool{
 	"staticcheck": true, "revive": true, "gosec": true, "gocritic": true, "govet": true,
 }
 
-var ruleBeforeText = regexp.MustCompile(`^([A-Za-z]+[0-9]*): `)
+var ruleBeforeText = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]*): `)
 
 func golangciRule(f *finding.Finding) {
 	id := ruleBeforeText.FindStringSubmatch(f.Message)

@@ -14,6 +14,7 @@ var (
 	flake8Sum    = regexp.MustCompile(`^\d+(\s+[A-Z]+[0-9]+ .*)?$`)
 	flake8Line   = regexp.MustCompile(`^(.+?):(\d+):(\d+): ([A-Z]+[0-9]+) (.*)$`)
 	yamllintLine = regexp.MustCompile(`^(.+?):(\d+):(\d+): \[(error|warning)\] (.*?)(?: \(([a-z-]+)\))?$`)
+	usualLine    = regexp.MustCompile(`^(\S.*?):(\d+):(?:(\d+):)?\s+(?:(?i:(fatal error|error|warning|note|info)):\s+)?(.*)$`)
 	tscLine      = regexp.MustCompile(`^(?:(.+?)\((\d+),(\d+)\): )?(error|warning) (TS\d+): (.*)$`)
 )
 
@@ -29,6 +30,22 @@ func (in *reading) each(f func(number int, line string) error) error {
 		}
 	}
 	return nil
+}
+
+// Lines is the format of what most compilers and linters print: file, line,
+// column and severity when known, text. Other lines are for people. It is no
+// errorformat, since in that a file's name ends at a blank.
+var Lines = Format{Name: "lines", silent: true, read: usual}
+
+func usual(in *reading) error {
+	return in.each(func(_ int, line string) error {
+		if m := usualLine.FindStringSubmatch(line[:min(len(line), longest)]); m != nil {
+			f := finding.Finding{Severity: severity(m[4], finding.Error), File: m[1], Line: whole(m[2]), Column: whole(m[3]), Message: m[5]}
+			bracketed(&f)
+			in.add(f)
+		}
+		return nil
+	})
 }
 
 // flake8 reads its default format. All that it forbids it forbids alike, so
