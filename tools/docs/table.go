@@ -3,6 +3,7 @@ package main
 import (
 	"bitbucket.org/fearless/pipes/pipes/ami-bake/bake"
 	"bitbucket.org/fearless/pipes/pipes/deploy-env/rollout"
+	"bitbucket.org/fearless/pipes/pipes/lint-gate/gate"
 	"bitbucket.org/fearless/pipes/shared/settings"
 )
 
@@ -28,6 +29,14 @@ type page struct {
 
 // pipes are all that we publish, in the order of the collection.
 var pipes = []page{
+	{
+		Name:        "lint-gate",
+		Title:       "Lint gate",
+		Description: "Says whether a change adds findings of linters, and shows each on its line.",
+		Category:    "Code quality",
+		Tags:        []string{"lint", "golangci-lint", "code-insights", "quality"},
+		Variables:   settings.Describe(gate.Settings{}),
+	},
 	{
 		Name:        "ami-bake",
 		Title:       "AMI bake",
