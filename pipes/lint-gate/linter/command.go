@@ -3,9 +3,12 @@ package linter
 import (
 	"context"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"bitbucket.org/fearless/pipes/pipes/lint-gate/format"
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/finding"
 )
 
 // command is a linter that the user describes.
@@ -32,19 +35,29 @@ func (r *run) runCommand(ctx context.Context) error {
 	if end.code == notExecutable || end.code == notFound {
 		return r.broke(end)
 	}
-	findings, err := r.read(c.format, end.stdout, r.Dir)
+	_, err = r.read(c.format, end.stdout, r.Dir)
 	if err != nil {
 		if end.code != 0 && len(end.stderr) > 0 {
 			return r.broke(end)
 		}
 		return err
 	}
-	if end.code != 0 && findings == 0 {
+	if end.code != 0 && !slices.ContainsFunc(r.outcome.Findings, r.placed) {
 		return r.broke(end)
 	}
 	r.say(end)
 	r.outcome.Checked = append(r.outcome.Checked, "what its command names")
 	return nil
+}
+
+// placed tells a finding from a line that only looks like one, such as the time
+// of a message: its file is there.
+func (r *run) placed(f finding.Finding) bool {
+	if f.File == "" {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(r.Dir, filepath.FromSlash(f.File)))
+	return err == nil
 }
 
 // read takes the findings of a report, which relative paths belong to dir. The
@@ -60,7 +73,8 @@ func (r *run) read(f format.Format, name, dir string) (int, error) {
 		return 0, err
 	}
 	if report.Broken != "" {
-		return 0, exit.Unablef("%s could not do its work: %s", r.label(), report.Broken)
+		return 0, exit.Unablef("%s could not do its work: %s", r.label(), report.Broken).
+			Hint("run " + r.linter.Name + " in the clone and look at its own output")
 	}
 	r.outside += report.Outside
 	r.suppressed += report.Suppressed
