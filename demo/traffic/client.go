@@ -49,16 +49,29 @@ func Start(ctx context.Context, load Load, phase string, allowed ...string) *Cli
 	ctx, cancel := context.WithCancel(ctx)
 	c := &Client{load: load, cancel: cancel, kept: load.client(true), fresh: load.client(false)}
 	c.Phase(phase, allowed...)
-	for _, flow := range []struct {
-		rate int
-		send func(ctx context.Context, n int) outcome
-	}{{load.Quick, c.quick}, {load.Slow, c.slow}, {load.Jobs, c.job}} {
-		if flow.rate > 0 {
-			c.under.Go(func() { c.pace(ctx, flow.rate, flow.send) })
+	for _, f := range []flow{
+		{load.Quick, load.Quick * patience, c.quick},
+		{load.Slow, load.Slow * (patience + 2), c.slow},
+		{load.Jobs, load.Jobs * patience, c.job},
+	} {
+		if f.rate > 0 {
+			c.under.Go(func() { c.pace(ctx, f) })
 		}
 	}
 	return c
 }
+
+// flow is requests of one kind.
+type flow struct {
+	rate int // a second
+	most int // under way at a time
+	send func(ctx context.Context, n int) outcome
+}
+
+// patience is how many seconds' worth of requests may be under way. What comes beyond
+// is not sent, and that is counted: a computer that cannot keep up would only get
+// slower. A server that hangs is noticed all the same, by those that it holds.
+const patience = 1
 
 func (l Load) client(keep bool) *http.Client {
 	c := &http.Client{
@@ -72,22 +85,29 @@ func (l Load) client(keep bool) *http.Client {
 }
 
 // pace starts requests at their times. When this computer was busy, those that are due
-// are all started at once.
-func (c *Client) pace(ctx context.Context, rate int, send func(context.Context, int) outcome) {
-	began := time.Now()
+// are all started at once, as far as there is room.
+func (c *Client) pace(ctx context.Context, f flow) {
+	began, room := time.Now(), make(chan struct{}, f.most)
 	for n := 0; ; n++ {
-		due := began.Add(time.Duration(n) * time.Second / time.Duration(rate))
+		due := began.Add(time.Duration(n) * time.Second / time.Duration(f.rate))
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(time.Until(due)):
 		}
+		select {
+		case room <- struct{}{}:
+		default:
+			c.skipped()
+			continue
+		}
 		phase := c.sent(due)
 		c.under.Go(func() {
+			defer func() { <-room }()
 			// A request that was sent is waited for, also when the client is stopped.
 			request, cancel := context.WithTimeout(context.WithoutCancel(ctx), impatience)
 			defer cancel()
-			c.note(phase, due, send(request, n))
+			c.note(phase, due, f.send(request, n))
 		})
 	}
 }

@@ -94,8 +94,8 @@ func TestTroubleIsNoticed(t *testing.T) {
 	}
 }
 
-// A server that hangs does not hold the client up: it goes on sending, counts what was
-// not answered in time, and counts the wait from when the request was due.
+// A server that hangs does not hold the client up: it goes on sending while there is
+// room, says what it did not send, and counts what was not answered in time.
 func TestOpenLoop(t *testing.T) {
 	t.Parallel()
 	play(t, func(r *http.Request) (*http.Response, error) {
@@ -108,7 +108,7 @@ func TestOpenLoop(t *testing.T) {
 	}, func(c *traffic.Client) {
 		time.Sleep(10 * time.Second) //nolint:forbidigo // simulated
 		got := c.Of("first")
-		if got.Sent < 4000 || got.Failed < 1900 || got.Answered != 0 || !strings.Contains(got.Trouble(), "deadline exceeded") {
+		if got.Sent < 400 || got.Failed < 200 || got.Answered != 0 || got.Sent+got.Skipped < 4000 || !strings.Contains(got.Trouble(), "deadline exceeded") {
 			t.Errorf("%s\n%+v", got.Trouble(), got)
 		}
 	})

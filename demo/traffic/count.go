@@ -20,6 +20,7 @@ type Count struct {
 	Sent, Answered, Failed int
 	Strange                int // answered by a version that may not answer any more, or not yet
 	Late                   int // sent too late by the client itself; they count like others
+	Skipped                int // not sent, because this computer cannot keep the rate
 
 	Causes      map[string]int // of failures
 	Versions    map[string]int
@@ -47,6 +48,12 @@ func (c *Client) sent(due time.Time) *Count {
 		phase.Late++
 	}
 	return phase
+}
+
+func (c *Client) skipped() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.phases[len(c.phases)-1].Skipped++
 }
 
 func (c *Client) note(phase *Count, due time.Time, o outcome) {
@@ -100,7 +107,7 @@ func (c *Client) Of(name string) Count {
 
 func (c *Count) add(other Count) {
 	c.Sent, c.Answered, c.Failed = c.Sent+other.Sent, c.Answered+other.Answered, c.Failed+other.Failed
-	c.Strange, c.Late = c.Strange+other.Strange, c.Late+other.Late
+	c.Strange, c.Late, c.Skipped = c.Strange+other.Strange, c.Late+other.Late, c.Skipped+other.Skipped
 	c.latencies = append(c.latencies, other.latencies...)
 	for cause, n := range other.Causes {
 		c.Causes[cause] += n
