@@ -11,9 +11,9 @@ race = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 # Two packages at a time, however many cores there are: compiling the EC2 SDK alone takes 3 GB, linking a test that
 # holds it 1 GB, and the tests in real time start servers and count seconds, which a machine that compiles on all
 # cores makes wrong. The timeout is for each package.
-TESTFLAGS ?= -p 2 -timeout 5m
+TESTFLAGS ?= -p 2 -timeout 10m
 
-.PHONY: help demo test lint bench image docs docs-check ci need
+.PHONY: help demo test soak lint bench image docs docs-check ci need
 .DEFAULT_GOAL := help
 
 help: ## print these targets
@@ -26,6 +26,9 @@ test: need $(LINTER) ## run all tests, with the race detector where there is a C
 	@tools/linters/setup || [ $$? = 77 ]
 	@[ -n "$(race)" ] || echo "No C compiler ($$(go env CC)) here, so the tests run WITHOUT the race detector."
 	go run ./tools/tally $(MODULES) -- $(race) $(TESTFLAGS) ./...
+
+soak: need ## replace images under traffic for five minutes; no request may fail
+	go run ./demo/soak
 
 lint: need $(LINTER) ## hold every module to .golangci.yml, and to a tidy go.mod
 	@for module in $(MODULES); do \

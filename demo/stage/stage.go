@@ -37,6 +37,9 @@ type Options struct {
 	// second bake of an application written in Go does not compile the standard
 	// library again. Empty: each server has its own.
 	GuestCache string
+	// MaxMachines bounds how many servers there are at a time; 0: as many as the
+	// local cloud has by default.
+	MaxMachines int
 }
 
 // Architecture is this computer's, in EC2's words.
@@ -68,7 +71,7 @@ func Open(ctx context.Context, o Options) (s *Stage, err error) {
 		return s, err
 	}
 	path := os.Getenv("PATH") + ":" + tools //nolint:forbidigo // servers find this computer's compilers on it
-	if s.driver, err = process.New(process.Options{Path: path, GuestEnv: guest}); err != nil {
+	if s.driver, err = process.New(process.Options{Path: path, GuestEnv: guest, MaxMachines: o.MaxMachines}); err != nil {
 		return s, fmt.Errorf("servers cannot be run here: %w", err)
 	}
 	if s.Cloud, err = localcloud.New(localcloud.Options{Timing: localcloud.RealTime(), Machines: s.driver}); err != nil {
