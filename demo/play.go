@@ -46,6 +46,7 @@ func play(ctx context.Context, out io.Writer) error {
 	}
 	defer func() { _ = s.Close() }()
 	fmt.Fprintf(out, "The local cloud listens on %s\n", s.URL)
+	s.Cloud.AddApplication(application)
 
 	repository, releases, err := commits(ctx, s, filepath.Join(root, "examples", "web"))
 	if err != nil {

@@ -62,6 +62,17 @@ func (c *Cloud) furnish() error {
 	return c.furnishNetwork()
 }
 
+// AddApplication makes what account.yml makes for an application that is
+// deployed: the roles for CloudFormation, and the parameters that name them
+// and the boundary of roles of servers.
+func (c *Cloud) AddApplication(name string) {
+	parameter := "/fearless/deploy/" + name + "/"
+	for _, part := range []string{"base", "servers"} {
+		c.ssm.Put(parameter+part+"-role", c.iam.AddServiceRole("fearless-"+name+"-"+part, "cloudformation.amazonaws.com"), false)
+	}
+	c.ssm.Put(parameter+"server-boundary", c.world.ARN("iam", "policy/fearless-"+name+"-server"), false)
+}
+
 // furnishNetwork makes the network of build servers.
 func (c *Cloud) furnishNetwork() error {
 	vpc, err := c.ec2.AddVPC("10.254.0.0/24")

@@ -21,6 +21,7 @@ func (c *Cloud) surroundings() cloudformation.Surroundings {
 			o, ok := c.s3.Objects(bucket)[key]
 			return o.Body, ok
 		},
+		Takes:    func(role string) bool { return c.iam.Trusts(role, "cloudformation.amazonaws.com") },
 		Endpoint: c.Endpoint,
 		Zones:    c.ec2.Zones(),
 		Groups:   c.groups,

@@ -117,6 +117,9 @@ func (s *Service) createChangeSet(_ context.Context, c *wire.Call, in createInpu
 	if err != nil || known != nil {
 		return known, err
 	}
+	if err := s.takes(in.role); err != nil {
+		return nil, err
+	}
 	t, err := s.template(in, from)
 	if err != nil {
 		return nil, err
@@ -173,6 +176,15 @@ func (s *Service) admit(in createInput) (st *stack, from *deployment, known any,
 		return st, st.live, nil, updatable(st)
 	}
 	return st, nil, nil, nil
+}
+
+// takes refuses a service role that is not there, or not for CloudFormation.
+// Whether the caller may hand it over is not judged here.
+func (s *Service) takes(role string) error {
+	if role == "" || s.around.Takes(role) {
+		return nil
+	}
+	return invalid("Role %s is invalid or cannot be assumed", role)
 }
 
 // updatable refuses an update in the states that do not allow one.

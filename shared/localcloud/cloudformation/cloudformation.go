@@ -23,6 +23,9 @@ type Surroundings struct {
 	// Object reads an object of S3, for templates that are too long to send.
 	Object func(bucket, key string) (content []byte, ok bool)
 
+	// Takes tells whether CloudFormation can take the role of an ARN.
+	Takes func(role string) bool
+
 	// Endpoint is the URL of this cloud, where its own S3 is found.
 	Endpoint func() string
 

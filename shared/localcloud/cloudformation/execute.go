@@ -89,15 +89,14 @@ func (s *Service) keep(st *stack, token, request string) {
 }
 
 type deleteInput struct {
-	stack, token string
-	retain       []string
-	force        bool
+	stack, token, role string
+	retain             []string
+	force              bool
 }
 
 func decodeDelete(p *wire.Params) deleteInput {
-	p.String("RoleARN") // who deletes makes no difference here
 	return deleteInput{
-		stack: p.Need("StackName"), token: token(p, "ClientRequestToken"), retain: p.Strings("RetainResources"),
+		stack: p.Need("StackName"), role: p.String("RoleARN"), token: token(p, "ClientRequestToken"), retain: p.Strings("RetainResources"),
 		force: p.OneOf("DeletionMode", "STANDARD", "FORCE_DELETE_STACK") == "FORCE_DELETE_STACK",
 	}
 }
@@ -105,6 +104,9 @@ func decodeDelete(p *wire.Params) deleteInput {
 // deleteStack starts a delete. That a stack is not there, or is going already,
 // is no error.
 func (s *Service) deleteStack(_ context.Context, _ *wire.Call, in deleteInput) (any, error) {
+	if err := s.takes(in.role); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.find(in.stack)

@@ -197,6 +197,7 @@ func newDesk(t *testing.T) *desk {
 		Parameter: func(name string) (string, bool) { v, ok := d.parameters[name]; return v, ok },
 		Secret:    func(id string) (string, bool) { return `{"user": "app", "password": "s3cret"}`, id == "database" },
 		Object:    func(bucket, key string) ([]byte, bool) { v, ok := d.objects[bucket+"/"+key]; return []byte(v), ok },
+		Takes:     func(role string) bool { return role == "arn:aws:iam::111122223333:role/stacks" },
 		Endpoint:  func() string { return "http://cloud.test" },
 		Zones:     []string{"us-east-1a", "us-east-1b"},
 		Groups:    d.fleet,

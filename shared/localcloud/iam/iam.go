@@ -51,6 +51,29 @@ func (s *Service) AddProfile(name string) {
 	s.addProfile(name, r.Name)
 }
 
+// AddServiceRole makes a role that a service of AWS may take, and returns its ARN.
+func (s *Service) AddServiceRole(name, service string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.identify(Role{Name: name, Trust: map[string]any{"Statement": []any{map[string]any{
+		"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": service},
+	}}}})
+	s.roles[r.Name] = r
+	return r.ARN
+}
+
+// Trusts tells whether there is a role of this ARN that lets the service take it.
+func (s *Service) Trusts(arn, service string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.roles {
+		if r.ARN == arn {
+			return r.trusts(service)
+		}
+	}
+	return false
+}
+
 // Profile finds an instance profile by name.
 func (s *Service) Profile(name string) (Profile, bool) {
 	s.mu.Lock()

@@ -3,6 +3,7 @@ package iam
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 
 	"bitbucket.org/fearless/pipes/shared/localcloud/wire"
@@ -58,6 +59,27 @@ func (r Role) check(account string) *wire.Error {
 		}
 	}
 	return nil
+}
+
+// trusts tells whether the trust policy names a service.
+func (r Role) trusts(service string) bool {
+	policy, _ := r.Trust.(map[string]any)
+	for _, one := range list(policy["Statement"]) {
+		statement, _ := one.(map[string]any)
+		principal, _ := statement["Principal"].(map[string]any)
+		if statement["Effect"] == "Allow" && slices.Contains(list(principal["Service"]), any(service)) {
+			return true
+		}
+	}
+	return false
+}
+
+// list is what policies allow to be written as a list or as its only item.
+func list(value any) []any {
+	if all, ok := value.([]any); ok {
+		return all
+	}
+	return []any{value}
 }
 
 // checkDocument wants statements with an effect, actions, and what a policy
