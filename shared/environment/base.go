@@ -19,6 +19,13 @@ const (
 // false, or it could not be undone when it fails.
 const Protect = "Protect"
 
+// Boundary is the parameter of the base that takes the ARN of the permissions
+// boundary of the servers' role, where the account has one. Default: NoBoundary.
+const (
+	Boundary   = "ServerBoundary"
+	NoBoundary = "none"
+)
+
 // Base is the template of the base. A part of it is a pair of files: one that
 // reads its key of the environment file (network.go) and one that makes its
 // resources (base_network.go). A database or a cache would be such a pair, and

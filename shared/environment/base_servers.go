@@ -5,6 +5,8 @@ const (
 	idServerGroup = "ServerSecurityGroup"
 	idRole        = "InstanceRole"
 	idProfile     = "InstanceProfile"
+
+	conditionBoundary = "HasServerBoundary"
 )
 
 func (f *File) baseServers(t *Template, n site) {
@@ -26,7 +28,10 @@ func (f *File) baseServers(t *Template, n site) {
 		t.output(OutputProfile, "What servers may do", t.one(OutputProfile, "The instance profile that is used", *f.Profile))
 		return
 	}
+	t.parameter(Parameter{Name: Boundary, Type: typeString, Value: NoBoundary}, "The most that servers may be allowed to do, or none")
+	t.body.Conditions[conditionBoundary] = object{"Fn::Not": []any{object{"Fn::Equals": []any{ref(Boundary), NoBoundary}}}}
 	t.add(idRole, resource{Type: "AWS::IAM::Role", Properties: object{
+		"PermissionsBoundary": object{"Fn::If": []any{conditionBoundary, ref(Boundary), ref("AWS::NoValue")}},
 		"AssumeRolePolicyDocument": policy(object{
 			"Effect": "Allow", "Principal": object{"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole",
 		}),

@@ -193,7 +193,7 @@ roles: {web: {http: {}}}
 	}
 	want := map[string]string{
 		"VpcId": "vpc-01234567", "Subnets1": "/net/a", "Subnets2": "subnet-B", "Subnets3": "subnet-01234567",
-		"BalancerSubnets": "subnet-B,subnet-C",
+		"BalancerSubnets": "subnet-B,subnet-C", "ServerBoundary": "none",
 	}
 	if diff := cmp.Diff(want, base.Values()); diff != "" {
 		t.Error(diff)

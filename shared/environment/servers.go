@@ -19,8 +19,10 @@ const (
 const (
 	idRelease         = "Release"
 	idReleaseTemplate = "ReleaseTemplate"
-	conditionRelease  = "ReleaseRuns"
 )
+
+// ConditionRelease is the condition of the release process: ParameterRun is true.
+const ConditionRelease = "ReleaseRuns"
 
 // hook is the name of the lifecycle hook of terminating servers in each group.
 const hook = "drain"
@@ -75,14 +77,14 @@ func (f *File) serverParameters(t *Template, v Values) {
 // launch template, which every release makes, is a new server; the server
 // powers itself off.
 func (f *File) release(t *Template) {
-	t.body.Conditions[conditionRelease] = object{"Fn::Equals": []any{ref(ParameterRun), "true"}}
+	t.body.Conditions[ConditionRelease] = object{"Fn::Equals": []any{ref(ParameterRun), "true"}}
 	data := f.userData(Role{Name: contract.ReleaseProcess, Processes: []string{contract.ReleaseProcess}, Start: f.Release.Timeout})
 	data.Release, data.Resource, data.Hook = true, idRelease, ""
 	template := f.launchTemplate(contract.ReleaseProcess, f.Release.Instance, data)
 	template["InstanceInitiatedShutdownBehavior"] = "terminate"
 	t.add(idReleaseTemplate, resource{Type: "AWS::EC2::LaunchTemplate", Properties: object{"LaunchTemplateData": template}})
 	t.add(idRelease, resource{
-		Type: "AWS::EC2::Instance", Condition: conditionRelease,
+		Type: "AWS::EC2::Instance", Condition: ConditionRelease,
 		CreationPolicy: object{"ResourceSignal": object{"Count": 1, "Timeout": iso(f.Release.Timeout)}},
 		Properties: object{
 			"SubnetId":       choose(0, ref(OutputSubnets)),

@@ -109,7 +109,7 @@ func (f *File) groupTags(r Role) []any {
 	// This makes the group wait for the release process, when there is one:
 	// DependsOn may name no resource whose condition is false.
 	return append(all, object{"Key": TagRelease, "PropagateAtLaunch": false, "Value": object{
-		"Fn::If": []any{conditionRelease, ref(idRelease), "none"},
+		"Fn::If": []any{ConditionRelease, ref(idRelease), "none"},
 	}})
 }
 

@@ -60,7 +60,7 @@ func TestLogicalIDs(t *testing.T) {
 			"PrivateSubnet3 PrivateSubnet3Routes PublicDefaultRoute PublicRoutes PublicSubnet1 PublicSubnet1Routes PublicSubnet2 " +
 			"PublicSubnet2Routes PublicSubnet3 PublicSubnet3Routes ServerSecurityGroup Vpc"},
 		{ids(base.Outputs), "BalancerDns BalancerSubnets BalancerZone HostNames InstanceProfileArn ListenerArn ServerSecurityGroup Subnets VpcId"},
-		{ids(base.Parameters), "CertificateArn Protect"},
+		{ids(base.Parameters), "CertificateArn Protect ServerBoundary"},
 		{ids(zones.Resources), "Balancer BalancerSecurityGroup BucketEndpoint HttpListener InstanceProfile InstanceRole " +
 			"InternetGateway InternetGatewayAttachment Nat1 Nat2 NatAddress1 NatAddress2 PrivateDefaultRoute1 PrivateDefaultRoute2 " +
 			"PrivateRoutes1 PrivateRoutes2 PrivateSubnet1 PrivateSubnet1Routes PrivateSubnet2 PrivateSubnet2Routes " +
@@ -68,7 +68,7 @@ func TestLogicalIDs(t *testing.T) {
 		{ids(staging.Resources), "Balancer BalancerSecurityGroup BucketEndpoint HttpListener InstanceProfile InstanceRole " +
 			"InternetGateway InternetGatewayAttachment PublicDefaultRoute PublicRoutes PublicSubnet1 PublicSubnet1Routes PublicSubnet2 " +
 			"PublicSubnet2Routes ServerSecurityGroup Vpc"},
-		{ids(staging.Parameters), ""},
+		{ids(staging.Parameters), "ServerBoundary"},
 		{ids(shared.Resources), "ServerSecurityGroup"},
 		{ids(shared.Outputs), "BalancerSubnets HostNames InstanceProfileArn ListenerArn ServerSecurityGroup Subnets VpcId"},
 		{ids(shared.Parameters), "BalancerSecurityGroup BalancerSubnets InstanceProfileArn ListenerArn Subnets VpcId"},
@@ -109,7 +109,7 @@ var used = map[string]string{
 	"AWS::AutoScaling::AutoScalingGroup": "MinSize MaxSize DesiredCapacity VPCZoneIdentifier LaunchTemplate TargetGroupARNs HealthCheckType " +
 		"HealthCheckGracePeriod LifecycleHookSpecificationList Tags",
 	"AWS::AutoScaling::ScalingPolicy": "AutoScalingGroupName PolicyType TargetTrackingConfiguration",
-	"AWS::IAM::Role":                  "AssumeRolePolicyDocument Policies Tags",
+	"AWS::IAM::Role":                  "AssumeRolePolicyDocument PermissionsBoundary Policies Tags",
 	"AWS::IAM::InstanceProfile":       "Roles",
 }
 
