@@ -62,6 +62,10 @@ func TestOIDC(t *testing.T) {
 			account.Settings{Account: owner}, account.Options{Pipe: "ami-bake", Application: "shop", SessionName: "bake {12} ü " + strings.Repeat("x", 80)},
 			map[string]any{"role": role, "name": "bake-12-" + strings.Repeat("x", 56), "seconds": 900, "signed": false, "line ends": 0},
 		},
+		"another role of the account": {
+			account.Settings{Account: owner}, account.Options{Pipe: "deploy-env", Role: "plan", Application: "shop"},
+			map[string]any{"role": strings.Replace(role, "ami-bake", "plan", 1), "name": "fearless-deploy-env", "seconds": 900, "signed": false, "line ends": 0},
+		},
 		"both given": {
 			account.Settings{Account: owner, OIDCRole: role}, account.Options{Pipe: "p", Duration: maximum},
 			map[string]any{"role": role, "name": "fearless-p", "seconds": 7200, "signed": false, "line ends": 0},
@@ -83,7 +87,7 @@ func TestOIDC(t *testing.T) {
 		if want := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC); !session.Expires.Equal(want) {
 			t.Errorf("%s: expires %v", name, session.Expires)
 		}
-		want := "account 111122223333, region eu-central-1, as arn:aws:sts::111122223333:assumed-role/fearless-shop-ami-bake/fearless-ami-bake (by the step's OIDC token and the role " + role + ")"
+		want := "account 111122223333, region eu-central-1, as arn:aws:sts::111122223333:assumed-role/fearless-shop-ami-bake/fearless-ami-bake (by the step's OIDC token and the role " + c.asked["role"].(string) + ")"
 		if session.String() != want {
 			t.Errorf("%s: %s", name, session)
 		}

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -26,6 +27,9 @@ const attempts = 5
 // Options are what a pipe wants of its session.
 type Options struct {
 	Pipe, Application string
+	// Role ends the name of the role that is taken by default,
+	// fearless-<application>-<role>; blank is the pipe.
+	Role string
 	// Duration of an OIDC session: TIMEOUT + Margin. Less than 15 minutes
 	// becomes 15, which is the least AWS gives.
 	Duration time.Duration
@@ -135,7 +139,7 @@ func (s Settings) role(o Options) string {
 	case s.Account == "":
 		return ""
 	}
-	return fmt.Sprintf("arn:%s:iam::%s:role/fearless-%s-%s", partition(s.Region), s.Account, o.Application, o.Pipe)
+	return fmt.Sprintf("arn:%s:iam::%s:role/fearless-%s-%s", partition(s.Region), s.Account, o.Application, cmp.Or(o.Role, o.Pipe))
 }
 
 // partition is the part of AWS a region belongs to.
