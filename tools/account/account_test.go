@@ -17,6 +17,8 @@ const (
 	workspace  = "0a1b2c3d-0000-4000-8000-000000000001"
 	repository = "0a1b2c3d-0000-4000-8000-000000000002"
 	other      = "0a1b2c3d-0000-4000-8000-000000000003"
+	staging    = "0a1b2c3d-0000-4000-8000-000000000004"
+	production = "0a1b2c3d-0000-4000-8000-000000000005"
 	issuer     = "api.bitbucket.org/2.0/workspaces/acme/pipelines-config/identity/oidc"
 	provider   = "arn:aws:iam::111122223333:oidc-provider/" + issuer
 )
@@ -40,6 +42,7 @@ func shapes(t *testing.T) map[string]*stack {
 		"own network":         with(map[string]any{"BakeSubnet": "subnet-0abc", "BakeSecurityGroup": "sg-0abc"}),
 		"own provider":        with(map[string]any{"OidcProviderArn": provider}),
 		"further application": with(map[string]any{"Shared": "use"}),
+		"environments":        with(map[string]any{"DeployEnvironmentUuids": []any{staging, production}}),
 	}
 }
 
@@ -99,8 +102,13 @@ func TestBucketIsClosed(t *testing.T) {
 		t.Errorf("requests without TLS are not denied: %+v", tls)
 	}
 	rules := fmt.Sprint(bucket["LifecycleConfiguration"])
-	if !strings.Contains(rules, "ExpirationInDays:7 Id:bakes Prefix:bakes/") || strings.Count(rules, "ExpirationInDays") != 1 {
-		t.Errorf("only what lies under bakes/ may expire: %s", rules)
+	for _, passing := range []string{"bakes", "templates", "previews"} {
+		if !strings.Contains(rules, "ExpirationInDays:7 Id:"+passing+" Prefix:"+passing+"/") {
+			t.Errorf("what lies under %s/ does not expire: %s", passing, rules)
+		}
+	}
+	if strings.Count(rules, "ExpirationInDays") != 3 {
+		t.Errorf("more expires than what is passing: %s", rules)
 	}
 }
 
@@ -124,8 +132,16 @@ func statements(document any) []statement {
 	return list
 }
 
-// rights are all statements of a role.
+// roles are the roles in the order in which a reader wants them, and the boundary of roles of servers.
+var roles = []string{"BakeRole", "BakeServerRole", "DeployRole", "PlanRole", "BaseRole", "ServersRole", boundary}
+
+const boundary = "ServerBoundary"
+
+// rights are all statements of a role, or of the boundary.
 func (s *stack) rights(role string) []statement {
+	if document := s.properties(role)["PolicyDocument"]; document != nil {
+		return statements(document)
+	}
 	var list []statement
 	for _, policy := range s.properties(role)["Policies"].([]any) {
 		list = append(list, statements(policy.(map[string]any)["PolicyDocument"])...)
@@ -133,39 +149,28 @@ func (s *stack) rights(role string) []statement {
 	return list
 }
 
-func TestRolesMayDoExactlyThis(t *testing.T) {
+// What roles may do stands in the roles, where the other tests read it.
+func TestRightsStandInRoles(t *testing.T) {
 	t.Parallel()
-	want := map[string][]string{
-		"BakeRole": {
-			"ec2:CreateImage", "ec2:CreateTags", "ec2:DeleteSnapshot", "ec2:DeregisterImage", "ec2:DescribeImages",
-			"ec2:DescribeInstances", "ec2:GetConsoleOutput", "ec2:RunInstances", "ec2:TerminateInstances", "iam:PassRole",
-			"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject", "ssm:GetParameters",
-			"ssm:GetParametersByPath", "sts:GetCallerIdentity",
-		},
-		"BakeServerRole": {"ssm:GetParametersByPath"},
-	}
 	each(t, func(t *testing.T, s *stack) {
 		for name, resource := range s.resources {
 			switch resource["Type"] {
-			case "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy", "AWS::IAM::User":
-				t.Errorf("%s: rights are given in the roles, where this test reads them", name)
+			case "AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::User":
+				t.Errorf("%s: rights are given in the roles", name)
+			case "AWS::IAM::ManagedPolicy":
+				if p := s.properties(name); name != boundary || p["Roles"] != nil || p["Users"] != nil || p["Groups"] != nil {
+					t.Errorf("%s gives rights to somebody", name)
+				}
 			case "AWS::IAM::Role":
+				if !slices.Contains(roles, name) {
+					t.Errorf("%s is not among the roles that these tests know", name)
+				}
 				if managed := s.properties(name)["ManagedPolicyArns"]; managed != nil {
 					t.Errorf("%s takes over rights that nobody here wrote down: %v", name, managed)
-				}
-				var got []string
-				for _, right := range s.rights(name) {
-					if right.Effect == "Allow" {
-						got = append(got, right.Action...)
-					}
 				}
 				// IAM counts 10,240 characters without white space for all inline policies of a role.
 				if text, err := json.Marshal(s.properties(name)["Policies"]); err != nil || len(text) > 9000 {
 					t.Errorf("%s: policies of %d characters: %v", name, len(text), err)
-				}
-				slices.Sort(got)
-				if diff := cmp.Diff(want[name], slices.Compact(got)); diff != "" {
-					t.Errorf("%s may do (-want +got):\n%s", name, diff)
 				}
 			}
 		}
@@ -180,8 +185,12 @@ func TestRightsAreThoseOnRecord(t *testing.T) {
 	const record = "testdata/rights.txt"
 	s := shapes(t)["first application"]
 	var got strings.Builder
-	for _, role := range []string{"BakeRole", "BakeServerRole"} {
-		fmt.Fprintf(&got, "%s\n", s.properties(role)["RoleName"])
+	for _, role := range roles {
+		name := s.properties(role)["RoleName"]
+		if role == boundary {
+			name = s.properties(role)["ManagedPolicyName"]
+		}
+		fmt.Fprintf(&got, "%s\n", name)
 		for _, right := range s.rights(role) {
 			fmt.Fprintf(&got, "  %s %s\n", right.Effect, strings.Join(right.Action, ", "))
 			for _, resource := range right.Resource {
@@ -212,9 +221,13 @@ func TestRightsAreThoseOnRecord(t *testing.T) {
 func TestRightsNameTheirResources(t *testing.T) {
 	t.Parallel()
 	// These actions know no resources.
-	everywhere := []string{"sts:GetCallerIdentity", "ec2:DescribeImages", "ec2:DescribeInstances"}
+	everywhere := []string{
+		"sts:GetCallerIdentity", "ec2:DescribeImages", "ec2:DescribeInstances", "ec2:Describe*", "cloudwatch:DescribeAlarms",
+		"autoscaling:Describe*", "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeScalingActivities",
+		"elasticloadbalancing:Describe*", "elasticloadbalancing:DescribeTargetHealth",
+	}
 	each(t, func(t *testing.T, s *stack) {
-		for _, role := range []string{"BakeRole", "BakeServerRole"} {
+		for _, role := range roles {
 			if s.resources[role] == nil {
 				continue
 			}
@@ -239,6 +252,7 @@ func TestServersStartInTheBakeNetworkOnly(t *testing.T) {
 		"first application":   {arn + "subnet/<SubnetA>", arn + "subnet/<SubnetB>", arn + "security-group/<SecurityGroup>"},
 		"own network":         {arn + "subnet/subnet-0abc", arn + "security-group/sg-0abc"},
 		"own provider":        {arn + "subnet/<SubnetA>", arn + "subnet/<SubnetB>", arn + "security-group/<SecurityGroup>"},
+		"environments":        {arn + "subnet/<SubnetA>", arn + "subnet/<SubnetB>", arn + "security-group/<SecurityGroup>"},
 		"further application": {"<import fearless-bake-network>"},
 	}
 	for name, s := range shapes(t) {
@@ -272,26 +286,37 @@ func TestServersStartInTheBakeNetworkOnly(t *testing.T) {
 	}
 }
 
-func TestOnlyTheRepositoriesMayBake(t *testing.T) {
+func TestOnlyTheRepositoriesMay(t *testing.T) {
 	t.Parallel()
 	providers := map[string]string{
-		"first application": "<OidcProvider>", "own network": "<OidcProvider>", "own provider": provider, "further application": provider,
+		"first application": "<OidcProvider>", "own network": "<OidcProvider>", "own provider": provider,
+		"further application": provider, "environments": "<OidcProvider>",
 	}
 	for name, s := range shapes(t) {
 		t.Run(name, func(t *testing.T) {
-			var trust map[string]any
-			if err := json.Unmarshal([]byte(s.properties("BakeRole")["AssumeRolePolicyDocument"].(string)), &trust); err != nil {
-				t.Fatal(err)
-			}
-			want := map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
-				"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": map[string]any{"Federated": providers[name]},
-				"Condition": map[string]any{
+			for _, role := range []string{"BakeRole", "PlanRole", "DeployRole"} {
+				var trust map[string]any
+				if err := json.Unmarshal([]byte(s.properties(role)["AssumeRolePolicyDocument"].(string)), &trust); err != nil {
+					t.Fatal(err)
+				}
+				condition := map[string]any{
 					"StringEquals": map[string]any{issuer + ":aud": "ari:cloud:bitbucket::workspace/" + workspace},
 					"StringLike":   map[string]any{issuer + ":sub": []any{"{" + repository + "}:*", "{" + other + "}:*"}},
-				},
-			}}}
-			if diff := cmp.Diff(want, trust); diff != "" {
-				t.Errorf("trust (-want +got):\n%s", diff)
+				}
+				if role == "DeployRole" {
+					environments := []any{"*"}
+					if name == "environments" {
+						environments = []any{"*:{" + staging + "}:*", "*:{" + production + "}:*"}
+					}
+					condition["StringLikeIfExists"] = map[string]any{issuer + ":sub": environments}
+				}
+				want := map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
+					"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
+					"Principal": map[string]any{"Federated": providers[name]}, "Condition": condition,
+				}}}
+				if diff := cmp.Diff(want, trust); diff != "" {
+					t.Errorf("%s, trust (-want +got):\n%s", role, diff)
+				}
 			}
 			if (s.resources["OidcProvider"] != nil) != (providers[name] == "<OidcProvider>") {
 				t.Errorf("identity provider made: %v", s.resources["OidcProvider"] != nil)
@@ -300,17 +325,30 @@ func TestOnlyTheRepositoriesMayBake(t *testing.T) {
 	}
 }
 
-// The pipe finds these by name.
+// The pipes find these by name.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for name, s := range shapes(t) {
 		t.Run(name, func(t *testing.T) {
-			if got := s.properties("BakeRole")["RoleName"]; got != "fearless-shop-ami-bake" {
-				t.Errorf("role %v", got)
+			for role, want := range map[string]string{
+				"BakeRole": "fearless-shop-ami-bake", "DeployRole": "fearless-shop-deploy-env", "PlanRole": "fearless-shop-plan",
+			} {
+				if got := s.properties(role)["RoleName"]; got != want {
+					t.Errorf("role %v, want %s", got, want)
+				}
+			}
+			for parameter, want := range map[string][2]string{
+				"BaseRoleParameter":       {"/fearless/deploy/shop/base-role", "<BaseRole.Arn>"},
+				"ServersRoleParameter":    {"/fearless/deploy/shop/servers-role", "<ServersRole.Arn>"},
+				"ServerBoundaryParameter": {"/fearless/deploy/shop/server-boundary", "<ServerBoundary>"},
+			} {
+				if p := s.properties(parameter); p["Name"] != want[0] || p["Value"] != want[1] {
+					t.Errorf("%s is %v: %v", parameter, p["Name"], p["Value"])
+				}
 			}
 			if name == "further application" {
-				if len(s.resources) != 1 {
-					t.Errorf("a further application brings its role only, not %d resources", len(s.resources))
+				if len(s.resources) != 9 {
+					t.Errorf("a further application brings its roles, their boundary and names only, not %d resources", len(s.resources))
 				}
 				return
 			}
