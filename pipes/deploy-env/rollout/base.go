@@ -20,6 +20,7 @@ func (d *deployer) base(ctx context.Context) (map[string]string, error) {
 	if err := template.Resolve(d.output(ctx)); err != nil {
 		return nil, exit.Invalidf("%s refers to what is not there: %w", d.file.Path, err)
 	}
+	template.Set(environment.Boundary, d.made.boundary)
 	now, _, err := d.settle(ctx, d.file.BaseStack(), "")
 	if err != nil {
 		return nil, unable(err)
@@ -71,27 +72,10 @@ func (d *deployer) base(ctx context.Context) (map[string]string, error) {
 
 // previewBase leaves the base as it is. Without one there are no outputs.
 func (d *deployer) previewBase(ctx context.Context, now *stack.Stack, changed *stack.ChangeSet) (map[string]string, error) {
-	if err := d.discard(ctx, now, changed); err != nil || now == nil {
+	if err := d.discard(ctx, changed); err != nil || now == nil {
 		return nil, err
 	}
 	return now.Outputs, nil
-}
-
-// discard removes a change set, and with it the empty stack that the first one of a
-// stack makes.
-func (d *deployer) discard(ctx context.Context, now *stack.Stack, changed *stack.ChangeSet) error {
-	if err := stack.Discard(ctx, d.cfn, changed); err != nil {
-		return unable(err)
-	}
-	if now != nil {
-		return nil
-	}
-	empty, err := stack.Describe(ctx, d.cfn, changed.Stack)
-	if err != nil || empty == nil || empty.Status != stack.ReviewInProgress {
-		return unable(err)
-	}
-	_, _, err = stack.Delete(ctx, d.cfn, empty, d.serviceRole(changed.Stack), d.quietly)
-	return unable(err)
 }
 
 // output finds an output of somebody's stack.

@@ -37,6 +37,7 @@ type deployer struct {
 	session *account.Session
 	bucket  string
 	index   image.Index
+	made    made
 	waiting *console.Progress
 
 	cfn *cloudformation.Client
@@ -97,7 +98,7 @@ func (d *deployer) soak() error {
 // open starts the session and says whose account it is.
 func (d *deployer) open(ctx context.Context) error {
 	session, err := account.Open(ctx, d.s.AWS, account.Options{
-		Pipe: Name, Application: d.s.Application, Duration: d.s.Timeout.Std() + account.Margin, Transport: d.rt.World.Transport,
+		Pipe: Name, Role: d.role(), Application: d.s.Application, Duration: d.s.Timeout.Std() + account.Margin, Transport: d.rt.World.Transport,
 	})
 	if err != nil {
 		return err
@@ -115,7 +116,7 @@ func (d *deployer) open(ctx context.Context) error {
 	d.s3 = s3.NewFromConfig(session.Config, func(o *s3.Options) { o.UsePathStyle = session.PathStyle })
 	d.ssm = ssm.NewFromConfig(session.Config)
 	d.index = image.Index{API: d.s3, Bucket: d.bucket}
-	return nil
+	return d.lookUpRoles(ctx)
 }
 
 // deploy brings base and servers to the file, with the image of the commit.
@@ -197,11 +198,4 @@ func (d *deployer) token(target string) string {
 		build = fmt.Sprintf("build-%d", d.s.BuildNumber)
 	}
 	return tokenPrefix(target) + build + "-" + hex.EncodeToString(random[:])
-}
-
-func (d *deployer) serviceRole(stackName string) string {
-	if stackName == d.file.BaseStack() {
-		return d.s.BaseRole
-	}
-	return d.s.ServersRole
 }

@@ -42,7 +42,7 @@ func (d *deployer) checkHealthChecks(ctx context.Context, live *live, changed *s
 	if len(against) == 0 {
 		return nil
 	}
-	if err := d.discard(ctx, live.stack, changed); err != nil {
+	if err := d.discard(ctx, changed); err != nil {
 		return err
 	}
 	hints = append(slices.Compact(hints), "when that is so, or an interruption does not matter: ALLOW_INTERRUPT: '"+strings.Join(targets, ",")+"'")

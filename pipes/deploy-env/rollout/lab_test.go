@@ -97,6 +97,14 @@ func newLab(t *testing.T) *lab {
 
 func newLabAt(t *testing.T, at tempo) *lab {
 	t.Helper()
+	l := bareLab(t, at)
+	l.cloud.AddApplication(application)
+	return l
+}
+
+// bareLab is an account in which account.yml made nothing for the application.
+func bareLab(t *testing.T, at tempo) *lab {
+	t.Helper()
 	l := &lab{t: t, clone: t.TempDir(), boot: at.boot, up: map[string]bool{}, role: map[string]string{}}
 	l.file(stagingFile)
 	var err error
@@ -222,6 +230,7 @@ func (l *lab) deployUntil(interrupt <-chan struct{}, commit string, plan fault.P
 		Dir: l.clone, Out: &log, Interrupt: interrupt, Transport: transport,
 	}
 	code := pipe.Pipe[rollout.Settings]{Name: rollout.Name, Run: rollout.Run}.Main(w)
+	l.checkRights(transport.Log(), variables)
 	return outcome{code: exit.Code(code), log: log.String(), calls: transport.Log()}
 }
 

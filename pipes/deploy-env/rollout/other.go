@@ -75,7 +75,11 @@ func (d *deployer) destroy(ctx context.Context) (*Result, error) {
 
 // uploadTemplate puts a template that is too large for the call into the bucket.
 func (d *deployer) uploadTemplate(ctx context.Context, p stack.Proposal) (string, error) {
-	key := "templates/" + d.s.Application + "/" + p.Stack + "/" + strings.TrimPrefix(p.Name, "fearless-") + ".json"
+	key := "templates/"
+	if d.s.Action == ActionPreview {
+		key = "previews/" // whoever may only preview must not write what a deploy reads
+	}
+	key += d.s.Application + "/" + p.Stack + "/" + strings.TrimPrefix(p.Name, "fearless-") + ".json"
 	if _, err := d.s3.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &d.bucket, Key: &key, Body: bytes.NewReader([]byte(p.Body)), ContentType: aws.String("application/json"),
 	}); err != nil {

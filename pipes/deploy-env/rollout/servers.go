@@ -93,7 +93,7 @@ func (d *deployer) release(ctx context.Context, live *live, p stack.Proposal, ta
 		return nil, err
 	}
 	if d.s.Action == ActionPreview {
-		if err := d.discard(ctx, live.stack, changed); err != nil {
+		if err := d.discard(ctx, changed); err != nil {
 			return nil, err
 		}
 		d.rt.Console.Success("This is a preview: nothing was changed")
@@ -187,6 +187,12 @@ func (d *deployer) conclude(ctx context.Context, final *stack.Stack, events []st
 }
 
 func (d *deployer) propose(ctx context.Context, p stack.Proposal) (*stack.ChangeSet, error) {
+	if d.s.Action == ActionPreview {
+		if !p.Exists {
+			return sketch(p)
+		}
+		p.Name += "-preview" // by its usual name it would take away what a deploy is about to execute
+	}
 	if !environment.Inline([]byte(p.Body)) {
 		url, err := d.uploadTemplate(ctx, p)
 		if err != nil {
@@ -195,7 +201,7 @@ func (d *deployer) propose(ctx context.Context, p stack.Proposal) (*stack.Change
 		p.Body, p.URL = "", url
 	}
 	changed, err := stack.Propose(ctx, d.cfn, p)
-	return changed, unable(err)
+	return changed, d.roleProblem(p.Role, err)
 }
 
 func (d *deployer) print(changes []stack.Change) {

@@ -40,8 +40,8 @@ type Settings struct {
 	Soak   Soak   `envconfig:"SOAK" example:"10m" desc:"How long the old servers stay beside the new ones while the release is watched, in whole minutes. Default: what the environment file says."`
 	Bucket string `envconfig:"BUCKET" example:"fearless-111122223333-eu-central-1" desc:"Bucket with the image index, large templates and the servers' logs. Default: fearless-<account>-<region>, made by account.yml."`
 
-	BaseRole    string `envconfig:"BASE_SERVICE_ROLE" example:"arn:aws:iam::111122223333:role/fearless-shop-base" desc:"Role with which CloudFormation changes the base. Default: the rights of this pipe's own role."`
-	ServersRole string `envconfig:"SERVERS_SERVICE_ROLE" example:"arn:aws:iam::111122223333:role/fearless-shop-servers" desc:"Role with which CloudFormation changes the servers. Default: the rights of this pipe's own role."`
+	BaseRole    string `envconfig:"BASE_SERVICE_ROLE" example:"arn:aws:iam::111122223333:role/fearless-shop-base" desc:"Role with which CloudFormation changes the base. Default: what account.yml made for the application, or else the rights of this pipe's own role."`
+	ServersRole string `envconfig:"SERVERS_SERVICE_ROLE" example:"arn:aws:iam::111122223333:role/fearless-shop-servers" desc:"Role with which CloudFormation changes the servers. Default: what account.yml made for the application, or else the rights of this pipe's own role."`
 
 	AllowReplace   settings.List `envconfig:"ALLOW_REPLACE" example:"Balancer" desc:"Resources of the base that may be replaced, by the names that a refusal tells."`
 	AllowInterrupt settings.List `envconfig:"ALLOW_INTERRUPT" example:"WebTargets" desc:"Target groups whose health check or port may change although servers behind them may not answer it, by the names that a refusal tells."`
