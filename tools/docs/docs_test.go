@@ -121,7 +121,7 @@ func TestCheck(t *testing.T) {
 		"changed":   {strings.Replace(good, `"Fearless"`, `"Other"`, 1), "pipe.yml:2: is out of date\n  is:        name: \"Other\"\n  should be: name: \"Fearless\"\n"},
 		"too long":  {good + "\n", "pipe.yml:39: should end here, but goes on: \n"},
 		"line end":  {strings.TrimSuffix(good, "\n"), "pipe.yml:38: ends here, but should go on: \n"},
-		"too short": {strings.TrimSuffix(good, "  - \"lint\"\n"), "is out of date\n  is:        \n  should be:   - \"lint\"\n"},
+		"too short": {strings.TrimSuffix(good, "  - \"deployment\"\n"), "is out of date\n  is:        \n  should be:   - \"deployment\"\n"},
 		"empty":     {"", "pipe.yml:1: is out of date\n"},
 	} {
 		write(t, top, "pipe.yml", c.text)

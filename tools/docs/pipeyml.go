@@ -53,11 +53,20 @@ func pipeVariables(all []settings.Variable) []offered {
 	return list
 }
 
-// collectionVariables are PIPE, which selects, and those of every pipe. Where
-// two pipes differ in a default, each has to find its own.
+// collected reports whether a pipe is part of the collection: it holds those that work in
+// AWS, which have much in common. Gates need linters and databases around them.
+func (p page) collected() bool {
+	return slices.ContainsFunc(p.Variables, func(v settings.Variable) bool { return v.Name == "AWS_DEFAULT_REGION" })
+}
+
+// collectionVariables are PIPE, which selects, and those of its pipes. Where
+// two of them differ in a default, each has to find its own.
 func collectionVariables(pages []page) []offered {
 	list := []offered{{Name: "PIPE"}}
 	for _, p := range pages {
+		if !p.collected() {
+			continue
+		}
 		for _, v := range pipeVariables(p.Variables) {
 			at := slices.IndexFunc(list, func(o offered) bool { return o.Name == v.Name })
 			switch {

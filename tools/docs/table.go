@@ -27,7 +27,7 @@ type page struct {
 	Variables   []settings.Variable
 }
 
-// pipes are all that we publish, in the order of the collection.
+// pipes are all that we publish.
 var pipes = []page{
 	{
 		Name:        "lint-gate",
@@ -55,11 +55,11 @@ var pipes = []page{
 	},
 }
 
-// collection is the image that holds all of them.
+// collection is the image that holds all that work in AWS: PIPE says which one runs.
 var collection = page{
 	Name:        "pipes",
 	Title:       "Fearless",
-	Description: "Checks, bakes, deploys and rolls back: pipes that change production without fear.",
+	Description: "Bakes images and deploys them without downtime: the pipes for AWS in one image.",
 	Category:    "Deployment",
-	Tags:        []string{"aws", "deployment", "rollback", "migration", "lint"},
+	Tags:        []string{"aws", "ec2", "cloudformation", "image", "deployment"},
 }
