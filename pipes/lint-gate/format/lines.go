@@ -14,7 +14,7 @@ var (
 	flake8Sum    = regexp.MustCompile(`^\d+(\s+[A-Z]+[0-9]+ .*)?$`)
 	flake8Line   = regexp.MustCompile(`^(.+?):(\d+):(\d+): ([A-Z]+[0-9]+) (.*)$`)
 	yamllintLine = regexp.MustCompile(`^(.+?):(\d+):(\d+): \[(error|warning)\] (.*?)(?: \(([a-z-]+)\))?$`)
-	usualLine    = regexp.MustCompile(`^(\S.*?):(\d+):(?:(\d+):)?\s+(?:(?i:(fatal error|error|warning|note|info)):\s+)?(.*)$`)
+	usualLine    = regexp.MustCompile(`^(\S.*?):(\d+):(?:(\d+):)?\s*(?:(?i:(fatal error|error|warning|note|info)):\s+)?(.*)$`)
 	tscLine      = regexp.MustCompile(`^(?:(.+?)\((\d+),(\d+)\): )?(error|warning) (TS\d+): (.*)$`)
 )
 

@@ -172,7 +172,7 @@ func (r *run) golangciJudge(m module, end ended, report string) error {
 	}
 	r.outcome.Checked = append(r.outcome.Checked, m.dir)
 	if len(unread) > 0 {
-		r.outcome.Findings = r.places(m, unread)
+		r.unread, r.outcome.Findings = true, r.places(m, unread)
 		return r.notAnalysed(m, r.outcome.Findings, unread)
 	}
 	r.outcome.Findings = append(r.outcome.Findings[:before], kept...)

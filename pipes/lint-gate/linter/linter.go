@@ -88,6 +88,9 @@ func (l Linter) Run(ctx context.Context, j Job) (Outcome, error) {
 	default:
 		err = r.runPreset(ctx)
 	}
+	if err != nil && !r.unread {
+		r.outcome.Findings = nil // a part of the findings is no result
+	}
 	r.finish(err != nil)
 	r.outcome.Took = time.Since(started)
 	return r.outcome, err
@@ -101,6 +104,7 @@ type run struct {
 	outcome Outcome
 
 	outside, suppressed int
+	unread              bool   // the findings are the places that kept the code from being analysed
 	temporary           string // folder for files between tools and us
 	reports             int    // how many reports have been asked for
 }

@@ -131,6 +131,7 @@ func (r *run) judge(end ended, report string) error {
 // unreadable is the error for code that a tool could not analyse. Where it names
 // the places in its report, they become the findings.
 func (r *run) unreadable(end ended, report string) error {
+	r.unread, r.outcome.Findings = true, nil
 	_, _ = r.read(format.Must(r.linter.preset.format), report, r.Dir) // what it tells is a help, not a result
 	text := telling(r.words(end))
 	if len(r.outcome.Findings) > 0 {

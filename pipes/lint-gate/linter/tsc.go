@@ -128,6 +128,7 @@ func (r *run) judgeProject(project string, found []finding.Finding) error {
 		}
 	}
 	if syntax > 0 && syntax == len(found) {
+		r.unread, r.outcome.Findings = true, found
 		return exit.Refusedf("%s cannot analyse the code: %s: %s", r.label(), found[0].Place(), found[0].Message).
 			Hint("correct the syntax: until then no type is checked")
 	}
