@@ -101,22 +101,22 @@ func (r *Repository) ofBranch(ctx context.Context, want Want) (Base, error) {
 		return Base{}, err
 	}
 	if want.Branch == main {
-		return r.before(ctx, main)
+		return r.before(ctx, want, main)
 	}
 	base, err := r.merged(ctx, want, branchTip(main))
 	if err == nil && base.Commit == r.Head && want.Branch == "" {
 		// A tag, a commit checked out by hand: it lies on the main branch.
-		return r.before(ctx, main)
+		return r.before(ctx, want, main)
 	}
 	return base, err
 }
 
 // before is the state of the main branch before its newest commit: with a merge, that is
 // all that the merge brought.
-func (r *Repository) before(ctx context.Context, main string) (Base, error) {
+func (r *Repository) before(ctx context.Context, want Want, main string) (Base, error) {
 	parents, err := r.Parents(ctx, r.Head)
 	if err == nil && len(parents) == 0 && r.shallow(ctx) {
-		if _, err = r.fetch(ctx, "--deepen=1", r.Head); err == nil {
+		if err = r.more(ctx, want, branchTip(main), 1); err == nil {
 			parents, err = r.Parents(ctx, r.Head)
 		}
 		if err == nil && len(parents) == 0 {

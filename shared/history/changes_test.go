@@ -189,17 +189,18 @@ func TestFile(t *testing.T) {
 	}
 }
 
-func TestUntracked(t *testing.T) {
+// TestWorkTree: what nobody has committed yet belongs to the change, but only in files that
+// git knows; what a build left behind does not.
+func TestWorkTree(t *testing.T) {
 	t.Parallel()
 	r := repositoryAt(t)
-	r.commit(".gitignore", "*.log\nnode_modules/\n")
-	head := r.commit("web/index.js", "")
-	r.write("a.log", "")
-	r.write("web/node_modules/x/index.js", "")
-	r.write("new file.go", "package a\n")
-	opened := r.open()
-	changes, err := opened.Changes(t.Context(), head, "")
-	if err != nil || !changes.Touches("new file.go", 1, 1) || len(changes.Files) != 1 {
+	head := r.commit("a.go", "package a\n")
+	r.write("a.go", "package a\n\nvar x int\n")
+	r.write("b.go", "package a\n")
+	r.write("left.go", "package a\n")
+	r.git("add", "b.go")
+	changes, err := r.open().Changes(t.Context(), head, "")
+	if err != nil || !changes.Touches("a.go", 3, 3) || !changes.Touches("b.go", 1, 1) || len(changes.Files) != 2 {
 		t.Errorf("%+v, %v", changes, err)
 	}
 }

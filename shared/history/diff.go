@@ -57,8 +57,8 @@ type Changes struct {
 	byOld  map[string]int // of the files that were there
 }
 
-// Changes compares two commits; with a blank head, a commit and the work tree, including
-// the files that nobody has committed and git does not ignore. Renames are followed.
+// Changes compares two commits; with a blank head, a commit and the work tree, as far as
+// git tracks it. Renames are followed.
 func (r *Repository) Changes(ctx context.Context, base, head string) (*Changes, error) {
 	args := []string{
 		"diff", "--unified=0", "--inter-hunk-context=0", "--find-renames=50%", "-l5000", "--no-color", "--no-ext-diff", "--no-textconv",
@@ -71,15 +71,6 @@ func (r *Repository) Changes(ctx context.Context, base, head string) (*Changes, 
 	c := &Changes{byPath: map[string]int{}, byOld: map[string]int{}}
 	if err := r.parse(ctx, c, append(args, "--")); err != nil {
 		return nil, exit.Unablef("what changed since %s: %w", short(base), err)
-	}
-	if head == "" {
-		untracked, err := r.Untracked(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, path := range untracked {
-			c.add(File{Path: path, Status: Added})
-		}
 	}
 	return c, nil
 }

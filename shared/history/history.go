@@ -7,7 +7,6 @@
 package history
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -99,26 +98,6 @@ func (r *Repository) File(ctx context.Context, commit, path string) ([]byte, err
 		return nil, exit.Unablef("%s in commit %s: %w", path, short(commit), err)
 	}
 	return content, nil
-}
-
-// Untracked lists the files that are neither in a commit nor ignored.
-func (r *Repository) Untracked(ctx context.Context) ([]string, error) {
-	return r.list(ctx, "ls-files", "-z", "--others", "--exclude-standard")
-}
-
-// list runs a command that prints paths, each ended by a zero byte.
-func (r *Repository) list(ctx context.Context, args ...string) ([]string, error) {
-	text, err := r.output(ctx, args...)
-	if err != nil {
-		return nil, exit.Unablef("listing files: %w", err)
-	}
-	var all []string
-	for path := range bytes.SplitSeq(text, []byte{0}) {
-		if len(path) > 0 {
-			all = append(all, string(path))
-		}
-	}
-	return all, nil
 }
 
 // missing tells a name that does not exist from a git that does not work: for the first
