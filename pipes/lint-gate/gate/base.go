@@ -65,8 +65,10 @@ func (g *gate) workFolder() (string, error) {
 	}
 	if info, err := os.Lstat(name); err == nil && info.IsDir() && ours(info) {
 		lock, err := os.OpenFile(filepath.Join(name, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-		if err == nil && syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
-			g.rt.Undo.Defer("unlocking the folder of the base", func(context.Context) error { return lock.Close() })
+		if err == nil && locked(lock) {
+			g.rt.Undo.Defer("removing the folder of the base", func(context.Context) error {
+				return errors.Join(os.RemoveAll(name), lock.Close())
+			})
 			return name, nil
 		}
 	}
@@ -75,6 +77,20 @@ func (g *gate) workFolder() (string, error) {
 		g.rt.Undo.Defer("removing the folder of the base", func(context.Context) error { return os.RemoveAll(other) })
 	}
 	return other, err
+}
+
+// locked takes a lock that ends with the process, and makes sure that the file it is on is
+// still the one that others would find: its last owner may just have removed it.
+func locked(file *os.File) bool {
+	if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		return false
+	}
+	mine, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(file.Name())
+	return err == nil && os.SameFile(mine, there)
 }
 
 // ours tells whether we made a folder, or somebody who shares the machine.

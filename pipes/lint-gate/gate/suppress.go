@@ -103,23 +103,14 @@ func suppressed(files []history.File, read func(path string) ([]byte, error)) []
 // addedBy finds the suppressions on the lines that a change wrote in one file.
 func addedBy(f history.File, pattern *regexp.Regexp, read func(path string) ([]byte, error)) []Suppression {
 	var found []Suppression
-	lines := f.Added
 	isComment := func(int, string) bool { return true }
-	// git does not know the lines of a file that nobody committed, and only a parser
-	// can tell a comment of Go from a text that looks like one.
-	if untracked := f.Status == history.Added && len(f.Added) == 0; untracked || path.Ext(f.Path) == ".go" && suspicious(f, pattern) {
-		content, err := read(f.Path)
-		if err != nil {
-			return nil
-		}
-		if untracked {
-			lines = linesOf(content)
-		}
-		if path.Ext(f.Path) == ".go" {
+	// Only a parser can tell a comment of Go from a text that looks like one.
+	if path.Ext(f.Path) == ".go" && suspicious(f, pattern) {
+		if content, err := read(f.Path); err == nil {
 			isComment = comments(content)
 		}
 	}
-	for _, line := range lines {
+	for _, line := range f.Added {
 		for _, text := range silences(pattern, line.Text) {
 			if isComment(line.Number, text) {
 				found = append(found, Suppression{f.Path, line.Number, text})
@@ -144,14 +135,6 @@ func silences(pattern *regexp.Regexp, line string) []string {
 				all = append(all, strings.Join(strings.Fields(group), " "))
 			}
 		}
-	}
-	return all
-}
-
-func linesOf(content []byte) []history.Line {
-	var all []history.Line
-	for i, line := range strings.Split(string(content), "\n") {
-		all = append(all, history.Line{Number: i + 1, Text: strings.TrimRight(line, "\r")})
 	}
 	return all
 }

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"bitbucket.org/fearless/pipes/shared/bitbucket"
-	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/finding"
 	"bitbucket.org/fearless/pipes/shared/outputs"
 )
@@ -41,12 +41,16 @@ func (g *gate) conclude(r *Result) error {
 	r.CutOff = bitbucket.CutOff(len(r.Findings))
 	log := g.rt.Console
 	if len(r.Findings) > 0 {
-		title := strings.ToUpper(subject[r.Scope][:1]) + subject[r.Scope][1:]
+		title := strings.ToUpper(subject[r.Scope][:1]) + strings.TrimSuffix(subject[r.Scope][1:], ":")
 		if r.Verdict == Error {
 			title = "Found before the check broke off"
 		}
 		log.Heading("%s", title)
-		finding.Print(log, r.Findings)
+		shown := worst(r.Findings)
+		finding.Print(log, shown)
+		if more := len(r.Findings) - len(shown); more > 0 {
+			log.Plain("  and %d more, in .fearless/%s", more, sarifFile)
+		}
 	}
 	g.sayStandards(r)
 	log.Heading("Verdict: %s", r.Verdict)
@@ -77,8 +81,21 @@ func (g *gate) sayStandards(r *Result) {
 	}
 }
 
-// write leaves the reports for other programs. A report that cannot be written is trouble
-// of ours, not of the change, and the outputs, written next, will say so with an exit code.
+// mostPrinted is how many findings the log shows: more, nobody reads, and Bitbucket cuts a
+// log off at its end, where the verdict is.
+const mostPrinted = 1000
+
+// worst are those that are printed.
+func worst(all []finding.Finding) []finding.Finding {
+	if len(all) <= mostPrinted {
+		return all
+	}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b finding.Finding) int { return int(b.Severity) - int(a.Severity) })
+	return all[:mostPrinted]
+}
+
+// write leaves the reports for other programs.
 func (g *gate) write(r *Result) {
 	place := outputs.Place{Dir: g.repo.Dir}
 	tool := finding.Tool{Name: Name, Version: g.rt.World.Version}
@@ -87,7 +104,7 @@ func (g *gate) write(r *Result) {
 		junitFile: func(w io.Writer) error { return finding.JUnit(w, Name, r.failing(), r.parts()) },
 	} {
 		if _, err := place.File(name, 0o644, write); err != nil {
-			g.trouble = append(g.trouble, exit.Unablef("the report: %w", err))
+			g.rt.Console.Warn("a report is missing, which changes nothing about the verdict: %v", err)
 		}
 	}
 }

@@ -50,8 +50,8 @@ func (r *Result) refusal() error {
 // subject begins the sentence about what a scope looks at.
 var subject = map[string]string{
 	ScopeNew:          "the change adds",
-	ScopeChangedLines: "on the lines of the change there are",
-	ScopeAll:          "there are",
+	ScopeChangedLines: "found on the lines of the change:",
+	ScopeAll:          "found:",
 }
 
 // counts is the sentence that is printed in any case.
