@@ -13,7 +13,7 @@ race = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 # cores makes wrong. The timeout is for each package.
 TESTFLAGS ?= -p 2 -timeout 10m
 
-.PHONY: help demo test soak lint bench image docs docs-check ci need
+.PHONY: help demo test soak lint gate bench image docs docs-check ci need
 .DEFAULT_GOAL := help
 
 help: ## print these targets
@@ -37,7 +37,11 @@ lint: need $(LINTER) ## hold every module to .golangci.yml, and to a tidy go.mod
 		(cd $$module && go mod tidy -diff) || failed=1; \
 	done; [ -z "$$failed" ]
 
-bench: need ## measure the pipes against their targets
+gate: need $(LINTER) ## ask lint-gate whether the change adds findings, as a pipeline of its users does
+	CGO_ENABLED=0 go build -o .bin/lint-gate ./pipes/lint-gate
+	PATH=$(CURDIR)/.bin:$$PATH .bin/lint-gate
+
+bench: need $(LINTER) ## measure the pipes against their targets
 	go run ./tools/bench
 
 docs: need ## write pipe.yml and the tables of variables anew from the settings structs
