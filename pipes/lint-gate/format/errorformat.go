@@ -16,7 +16,7 @@ import (
 
 // longest is how many bytes of a line are looked at: the scanner stops without
 // a word at lines above 64 KB, and no finding is that long.
-const longest = 16 << 10
+const longest = 4 << 10
 
 // errorFormat is the format of a ready pattern, by its name, or of a pattern as
 // Vim's errorformat has it; several are separated by "\n" or the two letters \n.

@@ -115,6 +115,7 @@ type reading struct {
 	Options
 	data   []byte
 	report *Report
+	placed map[string]string // paths that have been placed; "" is outside
 }
 
 // Read reads a whole report.
@@ -142,7 +143,7 @@ func (f Format) Read(r io.Reader, o Options) (Report, error) {
 		return Report{}, exit.Invalidf("%s is empty, and a %s report without findings is not", o.Name, f.Name).
 			Hint("the tool broke off before it wrote its report: look at its own output")
 	}
-	in := &reading{Options: o, data: data, report: &report}
+	in := &reading{Options: o, data: data, report: &report, placed: map[string]string{}}
 	if err := f.read(in); err != nil {
 		return Report{}, err
 	}
@@ -152,12 +153,10 @@ func (f Format) Read(r io.Reader, o Options) (Report, error) {
 // add takes a finding with the path as the tool wrote it.
 func (in *reading) add(f finding.Finding) {
 	if f.File != "" {
-		file, ok := in.place(f.File)
-		if !ok {
+		if f.File = in.inside(f.File); f.File == "" {
 			in.report.Outside++
 			return
 		}
-		f.File = file
 	}
 	if f.Tool == "" {
 		f.Tool = in.Tool
@@ -168,6 +167,28 @@ func (in *reading) add(f finding.Finding) {
 	}
 	f.Message, f.Detail = sentence(f.Message, f.Detail)
 	in.report.Findings = append(in.report.Findings, f)
+}
+
+// inside places a path, with a look at the file system for each path once; ""
+// is one outside the clone.
+func (in *reading) inside(name string) string {
+	file, known := in.placed[name]
+	if !known {
+		file, _ = in.place(name)
+		in.placed[name] = file
+	}
+	return file
+}
+
+// longestDetail is how many bytes of explanation a finding may have.
+const longestDetail = 4 << 10
+
+// explain adds a line to the detail of the last finding.
+func (in *reading) explain(line string) {
+	f := &in.report.Findings[len(in.report.Findings)-1]
+	if len(f.Detail)+len(line) <= longestDetail {
+		_, f.Detail = sentence("", f.Detail+"\n"+line)
+	}
 }
 
 // sentence keeps the first line as the message, and moves the others to the detail.

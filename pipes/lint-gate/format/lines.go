@@ -85,13 +85,11 @@ func yamllint(in *reading) error {
 func tsc(in *reading) error {
 	return in.each(func(_ int, line string) error {
 		m := tscLine.FindStringSubmatch(line)
-		last := len(in.report.Findings) - 1
 		switch {
 		case m != nil:
 			in.add(finding.Finding{Tool: "tsc", Rule: m[5], Message: m[6], Severity: severity(m[4], finding.Error), File: m[1], Line: whole(m[2]), Column: whole(m[3])})
-		case last >= 0 && strings.HasPrefix(line, "  "):
-			f := &in.report.Findings[last]
-			_, f.Detail = sentence("", f.Detail+"\n"+line)
+		case len(in.report.Findings) > 0 && strings.HasPrefix(line, "  "):
+			in.explain(line)
 		}
 		return nil
 	})

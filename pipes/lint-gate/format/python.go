@@ -75,10 +75,9 @@ func mypy(in *reading) error {
 func (in *reading) addNoted(f finding.Finding, note bool) {
 	count := len(in.report.Findings)
 	if note && count > 0 {
-		file, ok := in.place(f.File)
-		last := &in.report.Findings[count-1]
-		if ok && last.File == file && last.Line == f.Line {
-			_, last.Detail = sentence("", last.Detail+"\n"+f.Message)
+		last := in.report.Findings[count-1]
+		if last.File == in.inside(f.File) && last.Line == f.Line {
+			in.explain(f.Message)
 			return
 		}
 	}
