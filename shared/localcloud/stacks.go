@@ -37,6 +37,12 @@ func (c *Cloud) RefuseDelete(logical, reason string, times int) {
 	c.stacks.RefuseDelete(logical, reason, times)
 }
 
+// RefuseUpdate lets stacks fail to change resources with a logical id in place, so many
+// times, on the way forward and on the way back.
+func (c *Cloud) RefuseUpdate(logical, reason string, times int) {
+	c.stacks.RefuseUpdate(logical, reason, times)
+}
+
 // Stacks are all stacks, deleted ones included, in the order of creation.
 func (c *Cloud) Stacks() []cloudformation.Stack { return c.stacks.Stacks() }
 

@@ -164,6 +164,9 @@ func (r *run) update(before *live, i *item, properties resource.Properties, p pa
 // change makes a physical resource what l says, and rolls a group's servers
 // if its policy says so.
 func (r *run) change(old resource.Properties, l *live, p pause) error {
+	if err := r.s.refused("update", l.item.logical); err != nil {
+		return err
+	}
 	t := r.s.types[l.item.typeName]
 	made, err := t.Update(r.request(l.item, l.properties, l.tags), old, l.physical)
 	if err != nil {

@@ -45,14 +45,14 @@ type Service struct {
 	closing chan struct{}
 	running sync.WaitGroup
 
-	mu          sync.Mutex
-	closed      bool
-	stacks      []*stack // in the order of creation, deleted ones too
-	exports     map[string]export
-	alarms      map[string]string
-	undeletable map[string]*refusedDelete // by logical id
-	tokens      map[string]string
-	counter     int64 // of events and change sets, by which lists are paged
+	mu       sync.Mutex
+	closed   bool
+	stacks   []*stack // in the order of creation, deleted ones too
+	exports  map[string]export
+	alarms   map[string]string
+	refusals map[string]*refusal // by verb and logical id
+	tokens   map[string]string
+	counter  int64 // of events and change sets, by which lists are paged
 }
 
 // export is an output that other stacks import.
@@ -66,7 +66,7 @@ type export struct {
 func New(w *world.World, around Surroundings, types ...resource.Type) *Service {
 	s := &Service{
 		world: w, around: around.complete(), types: map[string]resource.Type{}, closing: make(chan struct{}),
-		exports: map[string]export{}, alarms: map[string]string{}, undeletable: map[string]*refusedDelete{}, tokens: map[string]string{},
+		exports: map[string]export{}, alarms: map[string]string{}, refusals: map[string]*refusal{}, tokens: map[string]string{},
 	}
 	for _, t := range types {
 		s.types[t.Name] = t

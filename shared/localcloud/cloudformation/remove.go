@@ -47,7 +47,7 @@ func (r *run) erase(l *live, retained bool, p pause) error {
 	}
 	say(l.item, l.physical, deleteInProgress, "")
 	t := r.s.types[l.item.typeName]
-	err := r.s.refusedDelete(l.item.logical)
+	err := r.s.refused("delete", l.item.logical)
 	if err == nil {
 		err = t.Delete(l.physical)
 	}
@@ -128,19 +128,26 @@ func (r *run) gone() {
 func (s *Service) RefuseDelete(logical, reason string, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.undeletable[logical] = &refusedDelete{reason, times}
+	s.refusals["delete "+logical] = &refusal{reason, times}
 }
 
-// refusedDelete is ordered with RefuseDelete.
-type refusedDelete struct {
+// RefuseUpdate does the same for changes in place, those of a rollback too.
+func (s *Service) RefuseUpdate(logical, reason string, times int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusals["update "+logical] = &refusal{reason, times}
+}
+
+// refusal is ordered with RefuseDelete or RefuseUpdate.
+type refusal struct {
 	reason string
 	times  int
 }
 
-func (s *Service) refusedDelete(logical string) error {
+func (s *Service) refused(verb, logical string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	refused := s.undeletable[logical]
+	refused := s.refusals[verb+" "+logical]
 	if refused == nil || refused.times == 0 {
 		return nil
 	}
