@@ -217,6 +217,23 @@ func Execute(ctx context.Context, api API, cs *ChangeSet, token string) error {
 	return nil
 }
 
+// Overtaken reports whether a change could not be made or started because the stack is
+// not any more what it was a moment before: somebody else changes it too.
+func Overtaken(err error) bool {
+	var refused smithy.APIError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	switch refused.ErrorCode() {
+	case "ChangeSetNotFound", "InvalidChangeSetStatus":
+		return true
+	case "ValidationError":
+		return slices.ContainsFunc([]string{"state and can not be updated", "already exists and cannot be created again", "does not exist"},
+			func(part string) bool { return strings.Contains(refused.ErrorMessage(), part) })
+	}
+	return false
+}
+
 func exists(err error) bool {
 	var taken *types.AlreadyExistsException
 	var apiErr smithy.APIError

@@ -65,7 +65,7 @@ func (s Status) Good() bool { return s == CreateComplete || s == UpdateComplete 
 
 // Dead reports whether the stack never came to life and can only be deleted.
 func (s Status) Dead() bool {
-	return s == RollbackComplete || s == RollbackFailed || s == CreateFailed || s == ReviewInProgress || s == DeleteFailed
+	return s == RollbackComplete || s == RollbackFailed || s == CreateFailed || s == DeleteFailed
 }
 
 // API is the part of CloudFormation that is used.

@@ -117,7 +117,7 @@ func (d *deployer) proposal(name string, template *environment.Template) (stack.
 	}
 	target := digest(name, string(text), string(all))
 	return stack.Proposal{
-		Stack: name, Name: "fearless-" + target, Body: string(text), Parameters: template.Values(),
+		Stack: name, Name: "fearless-" + target + "-" + d.build(), Body: string(text), Parameters: template.Values(),
 		Tags: d.file.Tags(), Role: d.serviceRole(name),
 	}, target, nil
 }

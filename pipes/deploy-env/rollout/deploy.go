@@ -125,7 +125,7 @@ func (d *deployer) deploy(ctx context.Context) (pipe.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	outputs, err := d.base(ctx)
+	outputs, err := givingWay(ctx, d, func() (map[string]string, error) { return d.base(ctx) })
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (d *deployer) deploy(ctx context.Context) (pipe.Result, error) {
 		d.rt.Console.Success("This is a preview: nothing was changed. The servers come after the base, and all of them are new")
 		return d.result(record, OutcomePreviewed), nil
 	}
-	return d.servers(ctx, record, outputs)
+	return givingWay(ctx, d, func() (*Result, error) { return d.servers(ctx, record, outputs) })
 }
 
 // image finds the image of the commit and makes sure that it fits.
@@ -193,9 +193,14 @@ func digest(parts ...string) string {
 func (d *deployer) token(target string) string {
 	var random [3]byte
 	_, _ = rand.Read(random[:]) // never fails, see its documentation
-	build := "local"
+	return tokenPrefix(target) + d.build() + "-" + hex.EncodeToString(random[:])
+}
+
+// build is the pipeline, as it stands in names of ours: two pipelines that propose the
+// same do not take each other's change sets away.
+func (d *deployer) build() string {
 	if d.s.BuildNumber > 0 {
-		build = fmt.Sprintf("build-%d", d.s.BuildNumber)
+		return fmt.Sprintf("build-%d", d.s.BuildNumber)
 	}
-	return tokenPrefix(target) + build + "-" + hex.EncodeToString(random[:])
+	return "local"
 }

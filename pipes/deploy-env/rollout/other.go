@@ -5,7 +5,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -49,7 +48,7 @@ func (d *deployer) destroy(ctx context.Context) (*Result, error) {
 			Hint("say protected: false in " + d.file.Path + ", deploy that, and destroy it then")
 	}
 	for _, name := range []string{d.file.ServersStack(), d.file.BaseStack()} {
-		now, _, err := d.settle(ctx, name, "")
+		now, _, err := d.resting(ctx, name, "")
 		if err != nil {
 			return nil, unable(err)
 		}
@@ -79,7 +78,7 @@ func (d *deployer) uploadTemplate(ctx context.Context, p stack.Proposal) (string
 	if d.s.Action == ActionPreview {
 		key = "previews/" // whoever may only preview must not write what a deploy reads
 	}
-	key += d.s.Application + "/" + p.Stack + "/" + strings.TrimPrefix(p.Name, "fearless-") + ".json"
+	key += d.s.Application + "/" + p.Stack + "/" + digest(p.Body) + ".json"
 	if _, err := d.s3.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &d.bucket, Key: &key, Body: bytes.NewReader([]byte(p.Body)), ContentType: aws.String("application/json"),
 	}); err != nil {

@@ -131,7 +131,7 @@ func (d *deployer) follow(ctx context.Context, now *stack.Stack, record *image.R
 	story.catchUp(earlier)
 	final, events, err := stack.Follow(ctx, d.cfn, now.ID, after, d.listening(story))
 	if err != nil {
-		return nil, d.leftRunning(ctx, err)
+		return nil, leftRunning(err)
 	}
 	return d.conclude(ctx, final, append(earlier, events...), story, record)
 }
@@ -147,21 +147,18 @@ func (d *deployer) apply(ctx context.Context, now *stack.Stack, changed *stack.C
 		after = latest.ID
 	}
 	if err := stack.Execute(ctx, d.cfn, changed, token); err != nil {
-		return nil, nil, unable(err)
+		return nil, nil, contested(err)
 	}
 	final, events, err := stack.Follow(ctx, d.cfn, changed.Stack, after, d.listening(story))
 	if err != nil {
-		return nil, nil, d.leftRunning(ctx, err)
+		return nil, nil, leftRunning(err)
 	}
 	return final, events, nil
 }
 
 // leftRunning says that the update goes on without us. It is not cancelled: half of it
 // may be live, and CloudFormation ends it well or takes it back with or without us.
-func (d *deployer) leftRunning(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
-		return unable(err)
-	}
+func leftRunning(err error) error {
 	return exit.Unablef("%w; the update goes on in CloudFormation", err).
 		Hint("run the pipe again to follow it")
 }
@@ -201,7 +198,7 @@ func (d *deployer) propose(ctx context.Context, p stack.Proposal) (*stack.Change
 		p.Body, p.URL = "", url
 	}
 	changed, err := stack.Propose(ctx, d.cfn, p)
-	return changed, d.roleProblem(p.Role, err)
+	return changed, contested(d.roleProblem(p.Role, err))
 }
 
 func (d *deployer) print(changes []stack.Change) {

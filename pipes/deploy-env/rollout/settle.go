@@ -19,22 +19,17 @@ import (
 // run that was killed or by a parallel one: it is handed back to be followed.
 func (d *deployer) settle(ctx context.Context, name, digest string) (now *stack.Stack, ours bool, err error) {
 	for {
-		s, err := stack.Describe(ctx, d.cfn, name)
-		if err != nil || s == nil {
-			return nil, false, err
-		}
-		if err := d.own(s); err != nil {
-			return nil, false, err
+		s, ours, err := d.resting(ctx, name, digest)
+		if s == nil || ours || err != nil {
+			return s, ours, err
 		}
 		switch {
-		case s.Status.Busy():
-			if ours, err = d.waitOrFollow(ctx, s, digest); ours || err != nil {
-				return s, ours, err
-			}
+		case s.Status == stack.ReviewInProgress:
+			return nil, false, nil // nothing was made yet: the next change set makes it
+		case s.Status == stack.UpdateFailed || s.Status == stack.DeleteFailed && d.file.Protected:
+			return nil, false, stuck(s)
 		case s.Status != stack.UpdateRollbackFailed && !s.Status.Dead():
 			return s, false, nil
-		case d.s.Action == ActionPreview && s.Status == stack.ReviewInProgress:
-			return nil, false, nil // nothing was ever made: as good as not there
 		case d.s.Action == ActionPreview:
 			return nil, false, exit.Refusedf("stack %s is %s: a deploy would mend that first, and a preview changes nothing", name, s.Status)
 		case s.Status.Dead():
@@ -45,6 +40,37 @@ func (d *deployer) settle(ctx context.Context, name, digest string) (now *stack.
 			}
 		}
 	}
+}
+
+// resting waits until nothing happens to a stack; nil: there is none. An operation with
+// our own digest is handed back at once.
+func (d *deployer) resting(ctx context.Context, name, digest string) (now *stack.Stack, ours bool, err error) {
+	for {
+		s, err := stack.Describe(ctx, d.cfn, name)
+		if err != nil || s == nil {
+			return nil, false, err
+		}
+		if err := d.own(s); err != nil {
+			return nil, false, err
+		}
+		if !s.Status.Busy() {
+			return s, false, nil
+		}
+		if ours, err := d.waitOrFollow(ctx, s, digest); ours || err != nil {
+			return s, ours, err
+		}
+	}
+}
+
+// stuck is a stack that only people bring back: to do it here could take away servers or
+// data that somebody meant to keep.
+func stuck(s *stack.Stack) error {
+	if s.Status == stack.DeleteFailed {
+		return exit.Refusedf("stack %s of a protected environment is half deleted (%s)", s.Name, s.Reason).
+			Hint("delete the rest of it by hand, keeping what is to be kept, then run the pipe again")
+	}
+	return exit.Unablef("stack %s is %s: somebody has updated it with its rollback switched off (%s)", s.Name, s.Status, s.Reason).
+		Hint("take that update back: aws cloudformation rollback-stack --stack-name "+s.Name, "then run the pipe again")
 }
 
 // waitOrFollow waits for an operation of somebody else to end. One that leads to our own
@@ -64,7 +90,11 @@ func (d *deployer) waitOrFollow(ctx context.Context, s *stack.Stack, digest stri
 
 // removeDead deletes a stack that can do nothing else any more.
 func (d *deployer) removeDead(ctx context.Context, s *stack.Stack) error {
-	d.rt.Console.Warn("Stack %s never came to life (%s): removing it and starting anew", s.Name, s.Status)
+	what := "never came to life"
+	if s.Status == stack.DeleteFailed {
+		what = "is half deleted"
+	}
+	d.rt.Console.Warn("Stack %s %s (%s): removing it and starting anew", s.Name, what, s.Status)
 	final, _, err := stack.Delete(ctx, d.cfn, s, d.serviceRole(s.Name), d.quietly)
 	if err != nil {
 		return err
