@@ -67,11 +67,13 @@ type lab struct {
 	cloud *localcloud.Cloud
 	clone string
 
-	boot time.Duration // from power-on to the first answer
+	boot time.Duration                             // from power-on to the first answer
+	wire func(http.RoundTripper) http.RoundTripper // stands between the pipe and the cloud; nil: nothing does
 
 	mu   sync.Mutex
 	up   map[string]bool   // instances that answer their health checks
 	role map[string]string // of every instance that ever booted
+	sick string            // the role whose servers fail, whatever their image
 }
 
 // tempo is how fast an account and its servers are.
@@ -220,6 +222,9 @@ func (l *lab) deploy(commit string, plan fault.Plan, variables ...string) outcom
 
 func (l *lab) deployUntil(interrupt <-chan struct{}, commit string, plan fault.Plan, variables ...string) outcome {
 	transport := &fault.Transport{Next: l.cloud.Transport(), Plan: plan}
+	if l.wire != nil {
+		transport.Next = l.wire(transport.Next)
+	}
 	var log safeBuffer
 	w := pipe.World{
 		Environ: append([]string{
@@ -264,7 +269,7 @@ func (l *lab) guest(ctx context.Context, b machine.Boot) {
 	}
 	api := reach(b.Transport)
 	release := u.Release
-	if u.Commit == broken && u.Role == "web" || u.Commit == badMove && release {
+	if u.Commit == broken && u.Role == "web" || u.Commit == badMove && release || l.isSick(u.Role) {
 		l.fail(ctx, api, u, b)
 		<-ctx.Done()
 		return
@@ -284,6 +289,19 @@ func (l *lab) guest(ctx context.Context, b machine.Boot) {
 	if !release {
 		<-ctx.Done()
 	}
+}
+
+func (l *lab) isSick(role string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sick == role
+}
+
+// ail makes all new servers of a role fail; of none: "".
+func (l *lab) ail(role string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sick = role
 }
 
 // answered waits until the balancer calls the server healthy.
