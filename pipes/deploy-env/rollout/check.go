@@ -23,6 +23,10 @@ const (
 
 	// shown is how long a group may be shown that is gone already.
 	shown = 30 * time.Second
+
+	// soonest and latest bound the pause between two looks of the end check, which grows:
+	// mostly something new is not shown yet and will be in a moment.
+	soonest, latest = 500 * time.Millisecond, 5 * time.Second
 )
 
 // endCheck asks the balancer itself who answers: every member of every target group
@@ -35,6 +39,7 @@ func (d *deployer) endCheck(ctx context.Context, s *stack.Stack, imageID string)
 		return exit.Unablef("%w", err)
 	}
 	progress := d.rt.Console.Progress("End check")
+	pause := soonest
 	for started := time.Now(); ; {
 		strangers, members, err := d.strangers(ctx, physical, imageID)
 		if err != nil {
@@ -58,9 +63,10 @@ func (d *deployer) endCheck(ctx context.Context, s *stack.Stack, imageID string)
 				Hint("look for who has registered them with the balancer")
 		}
 		progress.Update("not yet all of this image: %s", strings.Join(append(strangers, names(left)), ", "))
-		if err := stack.Pause(ctx, 5*time.Second); err != nil {
+		if err := stack.Pause(ctx, pause); err != nil {
 			return err
 		}
+		pause = min(2*pause, latest)
 	}
 }
 
@@ -85,23 +91,34 @@ func (d *deployer) strangers(ctx context.Context, physical map[string]string, im
 	if len(ids) == 0 {
 		return nil, 0, nil
 	}
-	images, err := d.images(ctx, ids)
+	servers, err := d.instances(ctx, ids)
 	if err != nil {
 		return nil, 0, err
 	}
 	for _, id := range ids {
-		if images[id] != imageID { // or not shown yet: then it is looked for again
-			names = append(names, fmt.Sprintf("%s (%s)", id, images[id]))
+		switch server := servers[id]; {
+		case server.off: // a target that drains is shown until its time is over, whether or not it is still there
+		case server.image != imageID: // or not shown yet: then it is looked for again
+			names = append(names, fmt.Sprintf("%s (%s)", id, server.image))
+			members++
+		default:
+			members++
 		}
 	}
 	slices.Sort(names)
-	return names, len(ids), nil
+	return names, members, nil
 }
 
-// images are the images that instances run. They are asked for by a filter, since an id
-// that EC2 does not show yet, or not any more, would be an error of the whole call.
-func (d *deployer) images(ctx context.Context, ids []string) (map[string]string, error) {
-	images := map[string]string{}
+// instance is what a server runs, and whether it has ended for good.
+type instance struct {
+	image string
+	off   bool
+}
+
+// instances asks EC2 for servers by a filter, since an id that it does not show yet, or
+// not any more, would be an error of the whole call.
+func (d *deployer) instances(ctx context.Context, ids []string) (map[string]instance, error) {
+	found := map[string]instance{}
 	pages := ec2.NewDescribeInstancesPaginator(d.ec2, &ec2.DescribeInstancesInput{
 		Filters: []types.Filter{{Name: aws.String("instance-id"), Values: ids}},
 	})
@@ -112,9 +129,11 @@ func (d *deployer) images(ctx context.Context, ids []string) (map[string]string,
 		}
 		for _, r := range page.Reservations {
 			for _, i := range r.Instances {
-				images[aws.ToString(i.InstanceId)] = aws.ToString(i.ImageId)
+				found[aws.ToString(i.InstanceId)] = instance{
+					image: aws.ToString(i.ImageId), off: i.State != nil && i.State.Name == types.InstanceStateNameTerminated,
+				}
 			}
 		}
 	}
-	return images, nil
+	return found, nil
 }
