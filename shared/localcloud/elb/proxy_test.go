@@ -268,3 +268,24 @@ func TestUpgradedConnectionsPass(t *testing.T) {
 	conn.Close()
 	<-drained
 }
+
+// What a target closes at its own idle time, a longer one, would else be used for a
+// request now and then, which fails.
+func TestIdleConnectionsToTargetsAreClosed(t *testing.T) {
+	t.Parallel()
+	b := setup(t, timing, elb.Options{Sockets: true})
+	if _, err := b.kind("LoadBalancer").Update(request("B", resource.Properties{"Subnets": []any{"subnet-a", "subnet-b"}, "LoadBalancerAttributes": []any{
+		map[string]any{"Key": "idle_timeout.timeout_seconds", "Value": "1"}}}), nil, b.balancer); err != nil {
+		t.Fatal(err)
+	}
+	group := b.group("RWebTargets", nil)
+	b.rule(1, paths("/*"), forward(group))
+	b.serve("i-1", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RemoteAddr) }))
+	b.register(group, "i-1")
+	b.awaitHealth(group, "i-1", "healthy")
+	first := b.get("/", nil).body
+	<-time.After(2 * time.Second)
+	if second := b.get("/", nil).body; second == first {
+		t.Errorf("%s was used again after two seconds", first)
+	}
+}

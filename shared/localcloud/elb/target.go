@@ -61,7 +61,13 @@ var errDelay = errors.New("the deregistration delay has elapsed")
 // dialTimeout is how long an application load balancer tries to connect.
 const dialTimeout = 10 * time.Second
 
+// newTarget registers an instance. Connections to it are kept as long as those of
+// clients, so what it serves with must keep them longer.
 func newTarget(g *group, instance string, port int) *target {
+	idle := time.Minute
+	if g.user != nil {
+		idle = g.user.idle
+	}
 	life, end := context.WithCancelCause(context.Background())
 	return &target{
 		group: g, instance: instance, port: port, health: registering,
@@ -72,6 +78,7 @@ func newTarget(g *group, instance string, port int) *target {
 			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 			DisableCompression:  true,
 			MaxIdleConnsPerHost: 64,
+			IdleConnTimeout:     idle,
 		},
 	}
 }
