@@ -79,7 +79,9 @@ func (l Load) client(keep bool) *http.Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	if c.Transport == nil {
-		c.Transport = &http.Transport{DisableKeepAlives: !keep, DisableCompression: true, MaxIdleConnsPerHost: 64}
+		// Shorter than the idle time of a balancer (60 s), as browsers keep to: a request
+		// on a connection that is being closed would fail for no fault of the release.
+		c.Transport = &http.Transport{DisableKeepAlives: !keep, DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: 30 * time.Second}
 	}
 	return c
 }

@@ -143,7 +143,7 @@ func (c Count) Seen() string {
 func (c Count) Trouble() string {
 	var parts []string
 	if c.Failed > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d requests failed", c.Failed, c.Sent))
+		parts = append(parts, fmt.Sprintf("%d of %d requests failed, the last was due at %s", c.Failed, c.Sent, c.LastFailure.Format("15:04:05.000")))
 	}
 	for _, cause := range slices.Sorted(maps.Keys(c.Causes)) {
 		parts = append(parts, fmt.Sprintf("%d times: %s", c.Causes[cause], cause))

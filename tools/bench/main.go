@@ -1,5 +1,5 @@
 // Command bench measures the pipes against their targets: time to the first line of the
-// log, a repeated bake, memory, and sizes. Absolute times are this machine's; the ratio to
+// log, a repeated bake, memory, sizes, and how promptly a deploy begins and ends. Absolute times are this machine's; the ratio to
 // a program that does nothing, taken in the same run, is what can be compared.
 package main
 
@@ -59,7 +59,7 @@ func bench(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	var rows []row
-	for _, measure := range []func(context.Context, string, string) ([]row, error){sizes, start, bakes} {
+	for _, measure := range []func(context.Context, string, string) ([]row, error){sizes, start, bakes, templates, deploys} {
 		measured, err := measure(ctx, root, bin)
 		if err != nil {
 			return err
