@@ -228,8 +228,9 @@ func Overtaken(err error) bool {
 	case "ChangeSetNotFound", "InvalidChangeSetStatus":
 		return true
 	case "ValidationError":
-		return slices.ContainsFunc([]string{"state and can not be updated", "already exists and cannot be created again", "does not exist"},
-			func(part string) bool { return strings.Contains(refused.ErrorMessage(), part) })
+		return slices.ContainsFunc([]string{
+			"state and can not be updated", "state and can not continue update rollback", "already exists and cannot be created again", "does not exist",
+		}, func(part string) bool { return strings.Contains(refused.ErrorMessage(), part) })
 	}
 	return false
 }

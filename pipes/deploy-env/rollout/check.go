@@ -51,10 +51,15 @@ func (d *deployer) endCheck(ctx context.Context, s *stack.Stack, imageID string)
 		}
 		left := leftover(groups, physical)
 		going := !slices.ContainsFunc(left, func(g group) bool { return !g.Going })
-		switch took := time.Since(started); {
-		case len(strangers) == 0 && len(left) == 0:
+		if len(strangers) == 0 && len(left) == 0 {
 			d.rt.Console.Info("End check: all %d members of the target groups run %s", members, imageID)
 			return nil
+		}
+		if next, err := stack.Describe(ctx, d.cfn, s.ID); err == nil && next != nil && next.Changed.After(s.Changed) {
+			d.rt.Console.Info("End check: the next release has begun, and its servers are no strangers")
+			return nil
+		}
+		switch took := time.Since(started); {
 		case !going && took > shown, len(left) > 0 && took > settling:
 			return exit.Unablef("image %s is live, but old servers were left over: %s", imageID, names(left)).
 				Hint("CloudFormation could not delete their group; the next run of the pipe removes it")

@@ -33,7 +33,8 @@ func givingWay[T any](ctx context.Context, d *deployer, change func() (T, error)
 		if !errors.As(err, &late) || n == mostOvertaken {
 			return result, err
 		}
-		d.rt.Console.Info("Somebody else changes the stack at this moment (%v): looking again", late.error)
+		d.rt.Console.Info("Somebody else changes %s at this moment: looking again", d.s.Environment)
+		d.rt.Console.Debug("%v", late.error)
 		if err := stack.Pause(ctx, 5*time.Second); err != nil {
 			return result, err
 		}

@@ -128,7 +128,7 @@ func (d *deployer) continueRollback(ctx context.Context, s *stack.Stack) error {
 		return err
 	}
 	if _, err := d.cfn.ContinueUpdateRollback(ctx, &cloudformation.ContinueUpdateRollbackInput{StackName: &s.ID}); err != nil {
-		return fmt.Errorf("the rollback of stack %s cannot be continued: %w", s.Name, err)
+		return contested(fmt.Errorf("the rollback of stack %s cannot be continued: %w", s.Name, err))
 	}
 	final, events, err := stack.Follow(ctx, d.cfn, s.ID, latest.ID, d.quietly)
 	if err != nil {
