@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestStories runs the program as a pipeline does: variables in, exit code, log and
-// files out. There is no cloud in these stories; those with one are in package rollout.
+// files out. Stories that need no second program are in package rollout, where time is
+// simulated.
 func TestStories(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -43,7 +44,10 @@ func TestStories(t *testing.T) {
 			env.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ends-with": endsWith},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"ends-with": endsWith, "cloud": openCloud, "bake": bake, "close-gate": closeGate, "open-gate": openGate,
+			"wait-calls": waitCalls, "servers": servers, "terminate": terminate,
+		},
 	})
 }
 

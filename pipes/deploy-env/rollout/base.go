@@ -36,12 +36,13 @@ func (d *deployer) base(ctx context.Context) (map[string]string, error) {
 	}
 	p.Exists, p.Capabilities = now != nil, []types.Capability{types.CapabilityCapabilityIam}
 	changed, err := d.propose(ctx, p)
-	if err != nil || changed.Empty {
-		if err == nil {
-			d.rt.Console.Info("Base %s is as the file says", p.Stack)
-			return now.Outputs, nil
-		}
+	if err != nil {
 		return nil, err
+	}
+	d.foresee("Base", p.Stack, changed.Changes)
+	if changed.Empty {
+		d.rt.Console.Info("Base %s is as the file says", p.Stack)
+		return now.Outputs, nil
 	}
 	d.rt.Console.Heading("Base %s", p.Stack)
 	d.print(changed.Changes)

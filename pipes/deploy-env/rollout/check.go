@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -67,7 +68,10 @@ func (d *deployer) endCheck(ctx context.Context, s *stack.Stack, imageID string)
 			return exit.Unablef("servers of another image still answer: %s", strings.Join(strangers, ", ")).
 				Hint("look for who has registered them with the balancer")
 		}
-		progress.Update("not yet all of this image: %s", strings.Join(append(strangers, names(left)), ", "))
+		for _, g := range left {
+			strangers = append(strangers, g.String())
+		}
+		progress.Update("not yet all of this image: %s", strings.Join(strangers, ", "))
 		if err := stack.Pause(ctx, pause); err != nil {
 			return err
 		}
@@ -104,7 +108,7 @@ func (d *deployer) strangers(ctx context.Context, physical map[string]string, im
 		switch server := servers[id]; {
 		case server.off: // a target that drains is shown until its time is over, whether or not it is still there
 		case server.image != imageID: // or not shown yet: then it is looked for again
-			names = append(names, fmt.Sprintf("%s (%s)", id, server.image))
+			names = append(names, fmt.Sprintf("%s (%s)", id, cmp.Or(server.image, "not shown yet")))
 			members++
 		default:
 			members++

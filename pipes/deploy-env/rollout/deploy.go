@@ -39,6 +39,7 @@ type deployer struct {
 	index   image.Index
 	made    made
 	waiting *console.Progress
+	preview preview
 
 	cfn *cloudformation.Client
 	asg *autoscaling.Client
@@ -59,6 +60,9 @@ func Run(ctx context.Context, rt *pipe.Runtime, s Settings) (pipe.Result, error)
 	}
 	if err := d.open(ctx); err != nil {
 		return nil, err
+	}
+	if err := d.ownAll(ctx); err != nil {
+		return nil, unable(err)
 	}
 	if s.Action == ActionDestroy {
 		return d.destroy(ctx)
@@ -130,8 +134,8 @@ func (d *deployer) deploy(ctx context.Context) (pipe.Result, error) {
 		return nil, err
 	}
 	if outputs == nil { // a preview of an environment that does not exist
-		d.rt.Console.Success("This is a preview: nothing was changed. The servers come after the base, and all of them are new")
-		return d.result(record, OutcomePreviewed), nil
+		d.remark("The servers come after the base, and all of them are new")
+		return d.previewResult(record, "This is a preview: nothing was changed")
 	}
 	return givingWay(ctx, d, func() (*Result, error) { return d.servers(ctx, record, outputs) })
 }

@@ -44,7 +44,7 @@ func (d *deployer) removeLeftovers(ctx context.Context, live *live) error {
 		return nil
 	}
 	if d.s.Action == ActionPreview {
-		d.rt.Console.Warn("An earlier update has left old servers behind, which a deploy would remove: %s", names(left))
+		d.remark("An earlier update has left old servers behind, which a deploy would remove: %s", names(left))
 		return nil
 	}
 	d.rt.Console.Warn("An earlier update has left old servers behind: removing %s", names(left))

@@ -27,13 +27,13 @@ func (d *deployer) runsRelease(now *stack.Stack, record *image.Record) bool {
 	reason, err := d.migrations(before)
 	switch {
 	case err != nil:
-		d.rt.Console.Info("The release process runs, since it is not certain that it has nothing to do: %v", err)
+		d.remark("The release process runs, since it is not certain that it has nothing to do: %v", err)
 		return true
 	case reason != "":
-		d.rt.Console.Info("The release process runs: %s", reason)
+		d.remark("The release process runs: %s", reason)
 		return true
 	}
-	d.rt.Console.Info("The release process has nothing to do: %s is as in commit %.12s, which is live", strings.Join(d.file.Release.Paths, ", "), before)
+	d.remark("The release process has nothing to do: %s is as in commit %.12s, which is live", strings.Join(d.file.Release.Paths, ", "), before)
 	return false
 }
 

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -82,10 +83,15 @@ func (d *deployer) release(ctx context.Context, live *live, p stack.Proposal, ta
 		if err := stack.Discard(ctx, d.cfn, changed); err != nil {
 			return nil, unable(err)
 		}
-		changed.Empty = true
+		changed.Empty, changed.Changes = true, nil
 	}
+	d.foresee("Servers", p.Stack, changed.Changes)
 	if changed.Empty {
-		d.rt.Console.Success("%s runs image %s already", d.file.Environment, record.Image)
+		already := fmt.Sprintf("%s runs image %s already", d.file.Environment, record.Image)
+		if d.s.Action == ActionPreview {
+			return d.previewResult(record, already)
+		}
+		d.rt.Console.Success("%s", already)
 		return d.result(record, OutcomeUnchanged), nil
 	}
 	d.print(changed.Changes)
@@ -96,8 +102,7 @@ func (d *deployer) release(ctx context.Context, live *live, p stack.Proposal, ta
 		if err := d.discard(ctx, changed); err != nil {
 			return nil, err
 		}
-		d.rt.Console.Success("This is a preview: nothing was changed")
-		return d.result(record, OutcomePreviewed), nil
+		return d.previewResult(record, "This is a preview: nothing was changed")
 	}
 	wanted := map[string]int{}
 	for _, role := range d.file.Roles {

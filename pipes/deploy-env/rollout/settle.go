@@ -121,6 +121,23 @@ func (d *deployer) own(s *stack.Stack) error {
 		Hint("rename the application or the environment, or remove that stack")
 }
 
+// ownAll refuses before anything is touched.
+func (d *deployer) ownAll(ctx context.Context) error {
+	for _, name := range []string{d.file.BaseStack(), d.file.ServersStack()} {
+		s, err := stack.Describe(ctx, d.cfn, name)
+		if err != nil {
+			return err
+		}
+		if s == nil {
+			continue
+		}
+		if err := d.own(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (d *deployer) continueRollback(ctx context.Context, s *stack.Stack) error {
 	d.rt.Console.Warn("The last rollback of stack %s failed (%s): continuing it", s.Name, s.Reason)
 	latest, err := stack.Latest(ctx, d.cfn, s.ID)
