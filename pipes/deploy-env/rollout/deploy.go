@@ -135,7 +135,7 @@ func (d *deployer) deploy(ctx context.Context) (pipe.Result, error) {
 	}
 	if outputs == nil { // a preview of an environment that does not exist
 		d.remark("The servers come after the base, and all of them are new")
-		return d.previewResult(record, "This is a preview: nothing was changed")
+		return d.previewResult(ctx, record, "This is a preview: nothing was changed")
 	}
 	return givingWay(ctx, d, func() (*Result, error) { return d.servers(ctx, record, outputs) })
 }

@@ -1,13 +1,15 @@
 package rollout
 
 import (
+	"context"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"strings"
 
+	"bitbucket.org/fearless/pipes/shared/bitbucket"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
+	"bitbucket.org/fearless/pipes/shared/outputs"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -73,20 +75,24 @@ func (d *deployer) remark(format string, args ...any) {
 	d.preview.Notes = append(d.preview.Notes, text)
 }
 
-// previewResult ends a preview: its text is left in .fearless, for the pull request.
-func (d *deployer) previewResult(record *image.Record, word string) (*Result, error) {
+// previewResult ends a preview: its text goes to the pull request, when there is one, and
+// into .fearless for those who have another use for it.
+func (d *deployer) previewResult(ctx context.Context, record *image.Record, word string) (*Result, error) {
 	p := d.preview
 	p.Environment, p.Application = d.s.Environment, d.s.Application
 	p.Commit, p.Image, p.Pipeline = record.Commit, record.Image, d.s.BuildNumber
-	name := ".fearless/" + d.s.Environment + ".preview.md"
-	file := filepath.Join(d.rt.CloneDir(), filepath.FromSlash(name))
-	text := "[//]: # (" + p.marker() + ")\n" + p.markdown()
-	err := os.MkdirAll(filepath.Dir(file), 0o755)
-	if err == nil {
-		err = os.WriteFile(file, []byte(text), 0o644)
-	}
+	place := outputs.Place{Dir: d.rt.CloneDir()}
+	name, err := place.File(d.s.Environment+".preview.md", 0o644, func(w io.Writer) error {
+		_, err := io.WriteString(w, p.markdown())
+		return err
+	})
 	if err != nil {
 		return nil, exit.Unablef("the preview cannot be written: %w", err)
+	}
+	if d.s.Bitbucket.PullRequest > 0 {
+		bitbucket.NewReporter(d.s.Bitbucket, bitbucket.Options{
+			Commit: d.s.Commit, Transport: d.rt.World.Transport, Mask: d.rt.Console.Masker(),
+		}, d.rt.Console).Comment(ctx, p.marker(), p.markdown())
 	}
 	d.rt.Console.Success("%s", word)
 	result := d.result(record, OutcomePreviewed)

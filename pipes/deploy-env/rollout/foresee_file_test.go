@@ -28,7 +28,7 @@ func TestPreviewIsLeftForThePullRequest(t *testing.T) {
 			}
 		}
 		l.deploy(good1, nil, "ACTION=preview").expect(t, exit.Passed)
-		check("(fearless:deploy-env:shop:staging)", "of commit `111111111111` to staging", "+ Vpc (EC2::VPC)", "- The servers come after the base")
+		check("of commit `111111111111` to staging", "+ Vpc (EC2::VPC)", "- The servers come after the base")
 		l.deploy(good1, nil).expect(t, exit.Passed)
 		l.deploy(good2, nil, "ACTION=preview").expect(t, exit.Passed)
 		check("Base `shop-staging-base`: nothing", "± WebGroup (AutoScaling::AutoScalingGroup) may be replaced")

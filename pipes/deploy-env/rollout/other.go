@@ -3,8 +3,7 @@ package rollout
 import (
 	"bytes"
 	"context"
-	"os"
-	"path/filepath"
+	"io"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,16 +11,14 @@ import (
 
 	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/outputs"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
 // templates writes both templates into .fearless, for people and for other tools. AWS
 // is not asked anything.
 func (d *deployer) templates() (*Result, error) {
-	dir := filepath.Join(d.rt.CloneDir(), ".fearless")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, exit.Unablef("the templates cannot be written: %w", err)
-	}
+	place := outputs.Place{Dir: d.rt.CloneDir()}
 	result := &Result{Application: d.s.Application, Environment: d.s.Environment, Outcome: OutcomeWritten}
 	for _, part := range []struct {
 		name     string
@@ -31,12 +28,15 @@ func (d *deployer) templates() (*Result, error) {
 		if err != nil {
 			return nil, exit.Unablef("%w", err)
 		}
-		name := d.s.Environment + "." + part.name + ".json"
-		if err := os.WriteFile(filepath.Join(dir, name), append(text, '\n'), 0o644); err != nil {
+		name, err := place.File(d.s.Environment+"."+part.name+".json", 0o644, func(w io.Writer) error {
+			_, err := w.Write(append(text, '\n'))
+			return err
+		})
+		if err != nil {
 			return nil, exit.Unablef("the templates cannot be written: %w", err)
 		}
-		d.rt.Console.Info("Wrote .fearless/%s", name)
-		result.Files = append(result.Files, ".fearless/"+name)
+		d.rt.Console.Info("Wrote %s", name)
+		result.Files = append(result.Files, name)
 	}
 	return result, nil
 }

@@ -89,7 +89,7 @@ func (d *deployer) release(ctx context.Context, live *live, p stack.Proposal, ta
 	if changed.Empty {
 		already := fmt.Sprintf("%s runs image %s already", d.file.Environment, record.Image)
 		if d.s.Action == ActionPreview {
-			return d.previewResult(record, already)
+			return d.previewResult(ctx, record, already)
 		}
 		d.rt.Console.Success("%s", already)
 		return d.result(record, OutcomeUnchanged), nil
@@ -102,7 +102,7 @@ func (d *deployer) release(ctx context.Context, live *live, p stack.Proposal, ta
 		if err := d.discard(ctx, changed); err != nil {
 			return nil, err
 		}
-		return d.previewResult(record, "This is a preview: nothing was changed")
+		return d.previewResult(ctx, record, "This is a preview: nothing was changed")
 	}
 	wanted := map[string]int{}
 	for _, role := range d.file.Roles {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bitbucket.org/fearless/pipes/shared/account"
+	"bitbucket.org/fearless/pipes/shared/bitbucket"
 	"bitbucket.org/fearless/pipes/shared/pipe"
 	"bitbucket.org/fearless/pipes/shared/settings"
 )
@@ -30,7 +31,8 @@ const (
 // Settings are the variables of deploy-env.
 type Settings struct {
 	pipe.Settings
-	AWS account.Settings
+	AWS       account.Settings
+	Bitbucket bitbucket.Settings
 
 	Action      string `envconfig:"ACTION" default:"deploy" allowed:"deploy,preview,template,destroy" desc:"What to do: deploy; preview, which says what a deploy would change and changes nothing; template, which writes the CloudFormation templates into .fearless; or destroy an environment that is not protected."`
 	Application string `envconfig:"APPLICATION" fallback:"BITBUCKET_REPO_SLUG" required:"true" example:"shop" desc:"Name of the application: lower-case letters, digits and dashes."`
