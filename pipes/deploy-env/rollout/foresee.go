@@ -59,7 +59,7 @@ func (p preview) markdown() string {
 // marker is by which a later preview of the same environment finds the comment, so that
 // a pull request has one that is up to date instead of many.
 func (p preview) marker() string {
-	return "fearless:" + Name + ":" + p.Application + ":" + p.Environment
+	return Name + "." + p.Application + "." + p.Environment
 }
 
 // foresee notes what would happen to a stack.

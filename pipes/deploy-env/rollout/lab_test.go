@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"bitbucket.org/fearless/pipes/pipes/deploy-env/rollout"
+	"bitbucket.org/fearless/pipes/shared/bitbucket/fake"
 	"bitbucket.org/fearless/pipes/shared/contract"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
@@ -69,6 +70,8 @@ type lab struct {
 
 	boot time.Duration                             // from power-on to the first answer
 	wire func(http.RoundTripper) http.RoundTripper // stands between the pipe and the cloud; nil: nothing does
+
+	bitbucket *fake.Server // nil: nobody calls it
 
 	mu   sync.Mutex
 	up   map[string]bool   // instances that answer their health checks
@@ -232,7 +235,7 @@ func (l *lab) deployUntil(interrupt <-chan struct{}, commit string, plan fault.P
 			"AWS_ENDPOINT_URL=http://cloud.local", "AWS_DEFAULT_REGION=" + region,
 			"AWS_ACCESS_KEY_ID=AKIALAB0000000000000", "AWS_SECRET_ACCESS_KEY=a-secret-of-the-lab",
 		}, variables...),
-		Dir: l.clone, Out: &log, Interrupt: interrupt, Transport: transport,
+		Dir: l.clone, Out: &log, Interrupt: interrupt, Transport: beside{transport, l.bitbucket},
 	}
 	code := pipe.Pipe[rollout.Settings]{Name: rollout.Name, Run: rollout.Run}.Main(w)
 	l.checkRights(transport.Log(), variables)
