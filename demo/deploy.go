@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
-	"bitbucket.org/fearless/pipes/demo/stage"
 	"bitbucket.org/fearless/pipes/demo/traffic"
+	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 )
 
 // quick is how many requests are sent a second while an image is replaced.

@@ -11,7 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"bitbucket.org/fearless/pipes/demo/stage"
+	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 )
 
 // release is one commit of the sample application on its way.

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"bitbucket.org/fearless/pipes/demo/stage"
 	"bitbucket.org/fearless/pipes/shared/contract"
+	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 )
 
 // patience is how long a server may take from launch to its first answer.

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"bitbucket.org/fearless/pipes/demo/stage"
 	"bitbucket.org/fearless/pipes/demo/traffic"
 	"bitbucket.org/fearless/pipes/shared/localcloud/cloudformation"
+	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 )
 
 // file is the environment file. A deploy that is quick to watch has roles that say at

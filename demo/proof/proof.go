@@ -34,7 +34,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
-	"bitbucket.org/fearless/pipes/demo/stage"
+	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 )
 
 // application is the name under which everything here is baked and deployed.

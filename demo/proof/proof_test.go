@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"bitbucket.org/fearless/pipes/demo/stage"
+	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 )
 
 // TestNoRequestFails tells every story once, in a program of its own: the race detector,

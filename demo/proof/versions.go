@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"sync"
 
-	"bitbucket.org/fearless/pipes/demo/stage"
 	"bitbucket.org/fearless/pipes/pipes/ami-bake/bake"
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 	"bitbucket.org/fearless/pipes/shared/pipe"
 )
 

@@ -16,11 +16,11 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"bitbucket.org/fearless/pipes/demo/stage"
 	"bitbucket.org/fearless/pipes/pipes/ami-bake/bake"
 	"bitbucket.org/fearless/pipes/shared/localcloud"
 	"bitbucket.org/fearless/pipes/shared/localcloud/ec2"
 	"bitbucket.org/fearless/pipes/shared/localcloud/journal"
+	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 	"bitbucket.org/fearless/pipes/shared/pipe"
 )
 

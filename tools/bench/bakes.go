@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"bitbucket.org/fearless/pipes/demo/stage"
 	"bitbucket.org/fearless/pipes/shared/console"
 	"bitbucket.org/fearless/pipes/shared/localcloud/journal"
+	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 )
 
 const (

@@ -14,7 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"bitbucket.org/fearless/pipes/demo/stage"
+	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 )
 
 // longest bounds the whole benchmark; the first run compiles everything.

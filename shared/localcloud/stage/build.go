@@ -34,7 +34,7 @@ func Build(ctx context.Context, root, bin string, pipes []string, flags ...strin
 	}
 	programs := []struct{ output, pkg string }{
 		{"boot-linux-" + runtime.GOARCH, "./boot"},
-		{filepath.Join(guestTools, "curl"), "./demo/stage/curl"},
+		{filepath.Join(guestTools, "curl"), "./shared/localcloud/stage/curl"},
 	}
 	for _, pipe := range pipes {
 		programs = append(programs, struct{ output, pkg string }{pipe, "./pipes/" + pipe})
