@@ -29,6 +29,7 @@ func TestCommand(t *testing.T) {
 		"format in brackets":    {entry: `scan: [sarif] cat out/s.sarif`, want: "error scan/R a.x:1 bad\n"},
 		"pattern":               {entry: `p: [errorformat:%f|%l|%m] printf "a.x|2|with a [bracket] in it\n"`, want: "error p/ a.x:2 with a [bracket] in it\n"},
 		"untracked file":        {entry: `p: printf "build/x:3: generated\n/etc/passwd:1: foreign\n"`, skipped: "1 finding in files that git does not track;1 finding outside the clone"},
+		"through a link":        {entry: `p: printf "link/c.x:1: seen through a link\n"`, want: "error p/ sub/c.x:1 seen through a link\n"},
 		"findings and code 2":   {entry: `sh: [sarif] sh -c 'cat out/s.sarif; exit 2'`, want: "error scan/R a.x:1 bad\n"},
 		"nothing and code 0":    {entry: `sh: sh -c 'echo all is well'`},
 		"nothing and code 1":    {entry: `sh: sh -c 'echo oops, cannot read settings >&2; exit 1'`, code: exit.Unable, err: "sh broke off with exit code 1: oops, cannot read settings"},
@@ -44,7 +45,10 @@ func TestCommand(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := clone(t, map[string]string{"a.x": "one\nFIXME: this\n", "b.x": "fine\n", "out/s.sarif": sarif})
+			dir := clone(t, map[string]string{"a.x": "one\nFIXME: this\n", "b.x": "fine\n", "out/s.sarif": sarif, "sub/c.x": "\n"})
+			if err := os.Symlink("sub", filepath.Join(dir, "link")); err != nil {
+				t.Fatal(err)
+			}
 			write(t, dir, map[string]string{"build/x": "\n"})
 			b := at(t, dir)
 			b.job.Memory = 512 << 20

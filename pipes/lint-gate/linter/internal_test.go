@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -127,6 +128,23 @@ func TestGolangciEnviron(t *testing.T) {
 	} {
 		if diff := cmp.Diff(c.want, of(c.job, c.module)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	r := &run{Job: Job{Dir: "/b", Clone: "/c", Memory: 1 << 30}, linter: Linter{Name: Golangci}}
+	for want, err := range map[string]error{
+		"golangci-lint on the base ran out of memory, of which it has 1024 MB: the kernel killed it or what it had started": r.killed(syscall.SIGKILL, true),
+		"golangci-lint on the base was killed, most likely because memory ran out, of which it has 1024 MB":                 r.killed(syscall.SIGKILL, false),
+		"golangci-lint on the base was ended by signal 6 (aborted)":                                                         r.killed(syscall.SIGABRT, false),
+	} {
+		if err.Error() != want || exit.CodeOf(err) != exit.Unable {
+			t.Errorf("%v, want %s", err, want)
+		}
+		if hints := strings.Join(exit.HintsOf(err), " "); strings.Contains(want, "memory") != strings.Contains(hints, "MEMORY") || hints == "" {
+			t.Errorf("%s: hints %s", want, hints)
 		}
 	}
 }

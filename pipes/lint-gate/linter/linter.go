@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -117,6 +118,9 @@ func (r *run) finish(failed bool) {
 	o := &r.outcome
 	if !failed {
 		untracked := 0
+		for i := range o.Findings {
+			o.Findings[i].File = r.throughLinks(o.Findings[i].File)
+		}
 		o.Findings = slices.DeleteFunc(o.Findings, func(f finding.Finding) bool {
 			foreign := f.File != "" && !r.files.has(f.File)
 			if foreign {
@@ -133,6 +137,26 @@ func (r *run) finish(failed bool) {
 	o.Findings = slices.Compact(o.Findings) // the same file in two modules or projects
 	slices.Sort(o.Checked)
 	o.Checked = slices.Compact(o.Checked)
+}
+
+// throughLinks is the tracked file that a path leads to which git does not track
+// itself, because one of its folders is a link; else the path as it is.
+func (r *run) throughLinks(name string) string {
+	if name == "" || r.files.has(name) {
+		return name
+	}
+	top, err := filepath.EvalSymlinks(r.Dir)
+	if err != nil {
+		return name
+	}
+	real, err := filepath.EvalSymlinks(filepath.Join(r.Dir, filepath.FromSlash(name)))
+	if err != nil {
+		return name
+	}
+	if inside, err := filepath.Rel(top, real); err == nil && r.files.has(filepath.ToSlash(inside)) {
+		return filepath.ToSlash(inside)
+	}
+	return name
 }
 
 func (r *run) countSkipped(n int, where string) {
