@@ -188,9 +188,14 @@ func TestUnreachableBase(t *testing.T) {
 		t.Errorf("%v, %q", err, exit.HintsOf(err))
 	}
 
+	full := origin.clone("feature")
+	_, err = full.open().Base(t.Context(), history.Want{Base: "mian"})
+	if exit.CodeOf(err) != exit.Unable || !strings.Contains(strings.Join(exit.HintsOf(err), "\n"), "correct BASE") {
+		t.Errorf("%v, %q", err, exit.HintsOf(err))
+	}
+
 	other := repositoryAt(t)
 	other.commit("x", "1")
-	full := origin.clone("feature")
 	full.git("fetch", "--quiet", "file://"+other.dir, "+main:refs/remotes/origin/strange")
 	_, err = full.open().Base(t.Context(), history.Want{Base: "strange"})
 	if exit.CodeOf(err) != exit.Unable {

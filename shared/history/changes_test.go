@@ -82,6 +82,7 @@ func TestChanges(t *testing.T) {
 func TestHostileConfiguration(t *testing.T) {
 	t.Parallel()
 	r := repositoryAt(t)
+	r.write(".gitattributes", "* filter=x\n")
 	base := r.commit("dir/file ä", ten)
 	r.commit("dir/file ä", ten+"eleven\n")
 	trap := filepath.Join(t.TempDir(), "trap")
@@ -96,7 +97,7 @@ func TestHostileConfiguration(t *testing.T) {
 	for key, value := range map[string]string{
 		"diff.noprefix": "true", "diff.mnemonicPrefix": "true", "diff.external": script, "diff.renames": "false", "diff.context": "9",
 		"diff.interHunkContext": "20", "diff.relative": "true", "diff.orderFile": "none", "color.ui": "always", "core.quotePath": "true",
-		"core.fsmonitor": script, "diff.x.textconv": script, "diff.x.command": script, "diff.submodule": "log", "core.pager": script,
+		"core.fsmonitor": script, "filter.x.smudge": script, "filter.x.clean": script, "filter.x.required": "true", "diff.x.textconv": script, "diff.x.command": script, "diff.submodule": "log", "core.pager": script,
 		"diff.algorithm": "patience", "diff.wsErrorHighlight": "all", "diff.colorMoved": "zebra", "diff.suppressBlankEmpty": "true",
 	} {
 		r.git("config", key, value)

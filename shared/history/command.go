@@ -37,6 +37,7 @@ var literal = []string{"LC_ALL=C", "GIT_LITERAL_PATHSPECS=1"}
 var settled = []string{
 	"safe.directory=*", // the clone belongs to another user when a pipe's container sees it
 	"core.quotePath=false", "core.fsmonitor=false", "core.hooksPath=/dev/null", "core.attributesFile=/dev/null",
+	"http.lowSpeedLimit=1000", "http.lowSpeedTime=60", // bytes a second, seconds: a server that went away
 	"gc.auto=0", "maintenance.auto=false", "protocol.ext.allow=never", "advice.detachedHead=false",
 }
 
@@ -139,21 +140,55 @@ func (r *Repository) stream(ctx context.Context, out io.Writer, args ...string) 
 	return r.run(ctx, out, []string{"GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1"}, args...)
 }
 
-// remote runs a command that talks to the server. Here the user's configuration counts,
-// because it may know how to sign in; it cannot change what such a command does.
+// remote runs a command that talks to the server, through Bitbucket's proxy first, which
+// signs in for us. Without it the clone's and the user's configuration count, because they
+// may know how to sign in; they cannot change what such a command does.
 func (r *Repository) remote(ctx context.Context, args ...string) ([]byte, error) {
+	var first error
+	if r.proxy != "" && r.origin != "" {
+		var out bytes.Buffer
+		if first = r.run(ctx, &out, nil, append([]string{"-c", "http." + r.origin + ".proxy=" + r.proxy}, args...)...); first == nil {
+			return out.Bytes(), nil
+		}
+	}
 	var out bytes.Buffer
 	err := r.run(ctx, &out, nil, args...)
+	if err != nil && first != nil {
+		err = first
+	}
 	return out.Bytes(), err
 }
 
-func (r *Repository) run(ctx context.Context, out io.Writer, environ []string, args ...string) error {
+// withoutFilters are options that turn off the filters which the clone's own configuration
+// knows, such as LFS: their programs are not in every image, and without them git would
+// refuse to compare or to check out. What they would have replaced stays as it is.
+func (r *Repository) withoutFilters(ctx context.Context) []string {
+	names, err := r.output(ctx, "config", "-z", "--name-only", "--get-regexp", `^filter\..*\.`)
+	if err != nil {
+		return nil // there are none
+	}
 	var options []string
+	for name := range strings.SplitSeq(strings.TrimRight(string(names), "\x00"), "\x00") {
+		driver := name[:strings.LastIndex(name, ".")]
+		for _, setting := range []string{".process=", ".smudge=", ".clean=", ".required=false"} {
+			options = append(options, "-c", driver+setting)
+		}
+	}
+	return options
+}
+
+// word is the command itself, behind its options.
+func word(args []string) string {
+	for len(args) > 2 && args[0] == "-c" {
+		args = args[2:]
+	}
+	return args[0]
+}
+
+func (r *Repository) run(ctx context.Context, out io.Writer, environ []string, args ...string) error {
+	options := slices.Clone(r.options)
 	for _, setting := range settled {
 		options = append(options, "-c", setting)
-	}
-	if r.proxy != "" && r.origin != "" {
-		options = append(options, "-c", "http."+r.origin+".proxy="+r.proxy)
 	}
 	command := exec.CommandContext(ctx, r.git, append(options, args...)...)
 	command.Dir = r.Dir
@@ -171,10 +206,10 @@ func (r *Repository) run(ctx context.Context, out io.Writer, environ []string, a
 	}
 	var ended *exec.ExitError
 	if errors.As(err, &ended) {
-		return &failure{command: args[0], code: ended.ExitCode(), said: reason(stderr.String())}
+		return &failure{command: word(args), code: ended.ExitCode(), said: reason(stderr.String())}
 	}
 	if err != nil {
-		return fmt.Errorf("git %s: %w", args[0], err)
+		return fmt.Errorf("git %s: %w", word(args), err)
 	}
 	return nil
 }

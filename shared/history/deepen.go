@@ -181,7 +181,12 @@ func (r *Repository) unknown(want Want, cause error) error {
 			with = want.DestinationBranch
 		}
 	}
-	return depth(exit.Unablef("the commit where this change left %s cannot be found: %w", with, cause))
+	err := exit.Unablef("the commit where this change left %s cannot be found: %w", with, cause)
+	var failed *failure
+	if errors.As(cause, &failed) && strings.Contains(failed.said, "couldn't find remote ref") {
+		return err.Hint("there is no such branch on the server: correct BASE, or push the branch")
+	}
+	return depth(err)
 }
 
 // depth adds what to write into bitbucket-pipelines.yml.

@@ -29,6 +29,7 @@ type Repository struct {
 	git     string // path of the program
 	environ []string
 	origin  string // BITBUCKET_GIT_HTTP_ORIGIN
+	options []string
 	proxy   string // what adds credentials to requests for origin, blank outside of Bitbucket
 }
 
@@ -49,6 +50,7 @@ func Open(ctx context.Context, dir string, environ []string) (*Repository, error
 			Hint("run the pipe in a step that clones the repository (not `clone: {enabled: false}`), in the folder of the clone")
 	}
 	r.Dir = filepath.Clean(top)
+	r.options = r.withoutFilters(ctx)
 	if r.Head, err = r.Commit(ctx, "HEAD"); err != nil {
 		return nil, exit.Invalidf("the clone in %s has no commit yet: %w", r.Dir, err)
 	}
