@@ -32,7 +32,10 @@ func Run(ctx context.Context, rt *pipe.Runtime, s Settings) (pipe.Result, error)
 		return nil, err
 	}
 	g.begin(ctx)
-	r := &Result{Scope: s.Scope, Head: g.repo.Head, FailOn: s.failOn()}
+	r := &Result{
+		Scope: s.Scope, Head: g.repo.Head, FailOn: s.failOn(),
+		Linters: []Ran{}, Findings: []finding.Finding{}, Suppressions: []Suppression{}, Loosened: []Loosening{}, // never null in JSON
+	}
 	g.judge(ctx, r, reports)
 	err = g.conclude(r)
 	g.tell(ctx, r)
@@ -227,7 +230,7 @@ func (g *gate) standards(ctx context.Context, r *Result) {
 	if g.changes == nil {
 		return
 	}
-	r.Suppressions = suppressed(g.changes.Files, g.now)
+	r.Suppressions = append(r.Suppressions, suppressed(g.changes.Files, g.now)...)
 	for _, f := range g.changes.Files {
 		before, now, err := g.configurations(ctx, f)
 		if err != nil {
