@@ -4,6 +4,11 @@
 # `# syntax=` line, since it would fetch a front end from a registry at every build; the built-in one is enough.
 ARG GO_IMAGE=golang:1.26-bookworm
 
+# What lint-gate stands on: golangci-lint needs the go command, the module cache and the sources of the standard library
+# where it runs, and the gate needs git. Alpine's Go image with git is much smaller than Debian's, which counts: a pipe's
+# image is pulled in every step. A C compiler comes with it, or packages that use cgo could not be checked at all.
+ARG GATE_IMAGE=golang:1.26-alpine
+
 # Compiled on the builder's own architecture for the target's: Go does that by itself, emulation would take ten times
 # as long. The module cache and the build cache outlive the build; the first build compiles the AWS SDK (a minute or two).
 # Modules come from GOPROXY when it is given, else from Go's default. Where a build has no network, run `go mod vendor`
@@ -21,6 +26,21 @@ RUN --mount=type=cache,target=/cache \
     for arch in amd64 arm64; do \
       GOARCH=$arch go build -trimpath -buildvcs=false -ldflags "-s -w" -o /out/boot-linux-$arch ./boot || exit 1; \
     done
+
+FROM build AS build-lint-gate
+ARG TARGETARCH
+ARG VERSION
+RUN --mount=type=cache,target=/cache \
+    GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
+      -o /out/lint-gate ./pipes/lint-gate
+
+# A program of its own under the GPL: unchanged, from pinned sources, with the licences of all that is in it and the
+# offer of their source.
+FROM build AS golangci-lint
+ARG TARGETARCH
+RUN --mount=type=cache,target=/cache \
+    GOARCH=$TARGETARCH go build -C tools/lint -trimpath -ldflags "-s -w" -o /out/bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint && \
+    go run ./tools/licences /out/bin/golangci-lint tools/lint /out/licences
 
 FROM build AS build-ami-bake
 ARG TARGETARCH
@@ -65,6 +85,21 @@ COPY --from=boot /out/ /
 COPY LICENSE pipes/ami-bake/pipe.yml pipes/ami-bake/README.md /
 COPY --from=build-ami-bake /out/ami-bake /ami-bake
 ENTRYPOINT ["/ami-bake"]
+
+FROM ${GATE_IMAGE} AS lint-gate
+# A base that has them is left as it is.
+RUN command -v git >/dev/null || apk add --no-cache git gcc musl-dev
+ARG VERSION
+LABEL org.opencontainers.image.source="https://bitbucket.org/fearless/pipes" \
+      org.opencontainers.image.licenses="Apache-2.0 AND GPL-3.0-only" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.title="lint-gate" \
+      org.opencontainers.image.description="Does a change meet the standards? Counts the findings that it causes"
+COPY LICENSE pipes/lint-gate/pipe.yml pipes/lint-gate/README.md /
+COPY --from=golangci-lint /out/licences/ /licences/golangci-lint/
+COPY --from=golangci-lint /out/bin/ /usr/local/bin/
+COPY --from=build-lint-gate /out/lint-gate /usr/local/bin/lint-gate
+ENTRYPOINT ["/usr/local/bin/lint-gate"]
 
 FROM pipe AS deploy-env
 LABEL org.opencontainers.image.title="deploy-env" \
