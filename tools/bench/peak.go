@@ -18,17 +18,17 @@ import (
 const peakCommand = "peak"
 
 // underPeak is a command that runs a program and writes its peak memory to a file.
-func underPeak(ctx context.Context, file, program string) (*exec.Cmd, error) {
+func underPeak(ctx context.Context, file, program string, args ...string) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	return exec.CommandContext(ctx, self, peakCommand, file, program), nil
+	return exec.CommandContext(ctx, self, append([]string{peakCommand, file, program}, args...)...), nil
 }
 
 // peak is the small parent; it returns the program's exit code.
-func peak(ctx context.Context, file, program string) int {
-	cmd := exec.CommandContext(ctx, program)
+func peak(ctx context.Context, file, program string, args ...string) int {
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	err := cmd.Run()
 	var exited *exec.ExitError
