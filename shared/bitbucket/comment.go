@@ -41,7 +41,7 @@ func (c *Client) Comment(ctx context.Context, pullRequest int, marker, markdown 
 		return err
 	}
 	last := "\n\n" + markerLine(marker)
-	raw := cut(c.clean(markdown), longestComment-len(last)) + last
+	raw := c.markdown(markdown, longestComment-len(last)) + last
 	// A comment that may or may not have been written is looked for again, so that
 	// there are not two of them.
 	for attempt := 1; ; attempt++ {
@@ -57,6 +57,21 @@ func (c *Client) Comment(ctx context.Context, pullRequest int, marker, markdown 
 			return err
 		}
 	}
+}
+
+// markdown is a clean text of at most so many bytes. A block of code that is cut
+// off is closed, or it would swallow what follows.
+func (c *Client) markdown(text string, most int) string {
+	text = c.clean(text)
+	if len(text) <= most {
+		return text
+	}
+	const fence = "```"
+	text = cut(text, most-len("\n"+fence))
+	if strings.Count("\n"+text, "\n"+fence)%2 == 1 {
+		text += "\n" + fence
+	}
+	return text
 }
 
 func markerLine(marker string) string { return "[//]: # (" + identifier(marker) + ")" }

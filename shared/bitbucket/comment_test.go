@@ -34,14 +34,20 @@ func TestComment(t *testing.T) {
 	if err := c.Comment(t.Context(), 12, "migration check", strings.Repeat("long\n", 20_000)); err != nil {
 		t.Fatal(err)
 	}
+	if err := c.Comment(t.Context(), 12, "plan", "What would change:\n```\n"+strings.Repeat("+ resource\n", 5_000)+"```\n"); err != nil {
+		t.Fatal(err)
+	}
 	satisfied(t, server)
 	all := server.Comments()
-	if len(all) != 11 {
+	if len(all) != 12 {
 		t.Fatalf("%+v", all)
 	}
 	want := fake.Comment{PullRequest: 12, ID: 10, Raw: "**2** findings" + label, Edits: 1} // saying the same is no edit
 	if diff := cmp.Diff(want, all[9]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if last := all[11].Raw; len(last) > 32_000 || !strings.HasSuffix(last, "…\n```\n\n[//]: # (plan)") {
+		t.Errorf("%d bytes, ending in %q", len(last), last[len(last)-50:])
 	}
 	if last := all[10].Raw; len(last) > 32_000 || !strings.HasSuffix(last, "…\n\n[//]: # (migration-check)") {
 		t.Errorf("%d bytes, ending in %q", len(last), last[len(last)-50:])

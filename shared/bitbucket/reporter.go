@@ -13,6 +13,10 @@ type Log interface {
 	Warn(format string, args ...any)
 }
 
+// firstWords is how long a check may be kept waiting until Bitbucket knows that
+// it runs.
+const firstWords = 20 * time.Second
+
 // lastWords is how long a result may take to be told, also when the run it
 // belongs to has been stopped: a report that stays pending is worse than none.
 const lastWords = time.Minute
@@ -37,9 +41,12 @@ func NewReporter(s Settings, o Options, log Log) *Reporter {
 
 // Begin is Client.Begin.
 func (r *Reporter) Begin(ctx context.Context, report Report) {
-	if r.client != nil && ctx.Err() == nil {
-		r.say(r.client.Begin(ctx, report))
+	if r.client == nil || ctx.Err() != nil {
+		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, firstWords)
+	defer cancel()
+	r.say(r.client.Begin(ctx, report))
 }
 
 // Report is Client.Report, also when ctx has ended. It says aloud what the

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"bitbucket.org/fearless/pipes/shared/bitbucket"
 	"bitbucket.org/fearless/pipes/shared/bitbucket/fake"
@@ -72,6 +73,12 @@ func TestReporterNeverFails(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			server := fake.New(fake.Options{Fault: func(fake.Call) *fake.Fault { return c.fault }})
+			started := time.Now()
+			defer func() {
+				if took := time.Since(started); took > 20*time.Second+3*time.Minute {
+					t.Errorf("%s: the pipe was kept for %v", name, took)
+				}
+			}()
 			log := reporter(t.Context(), c.settings, server, 3)
 			if strings.Count(log, "WARNING") != c.warnings || !strings.Contains(log, c.said) || strings.Contains(log, "fake-token") {
 				t.Errorf("%s: the log says %s", name, log)
