@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"bitbucket.org/fearless/pipes/demo/stage"
+	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 	"bitbucket.org/fearless/pipes/shared/console"
 )
 
