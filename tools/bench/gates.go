@@ -269,7 +269,7 @@ func git(ctx context.Context, dir string, args ...string) error {
 }
 
 func commit(ctx context.Context, dir, message string) error {
-	if err := git(ctx, dir, "add", "--all", "--", ".", ":!.fearless"); err != nil {
+	if err := git(ctx, dir, "add", "--all"); err != nil {
 		return err
 	}
 	return git(ctx, dir, "-c", "user.name=bench", "-c", "user.email=bench@example.com", "commit", "-q", "-m", message)
