@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 	"bitbucket.org/fearless/pipes/shared/console"
+	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 )
 
 // gatesCommand makes this program measure the gate alone.
