@@ -106,7 +106,7 @@ func (p *Proof) Close() error {
 
 // patience is how long anything may take that happens by itself. It is long, since
 // this computer may be busy; nobody waits longer than it takes.
-const patience = 2 * time.Minute
+const patience = 4 * time.Minute
 
 // until waits for something that others do.
 func until(ctx context.Context, what string, holds func() (bool, error)) error {
