@@ -94,12 +94,12 @@ func (e *Environment) CancelSoak(ctx context.Context, v Version) error {
 	err := e.cancel(ctx, v, phase, func(events int) bool {
 		for _, event := range e.proof.stage.Cloud.StackEvents(application + "-" + e.Name)[events:] {
 			if event.Logical == "SchedulerGroup" && event.Status == "UPDATE_COMPLETE" {
-				return e.Of(phase).Versions[v.Answer] > 0
+				return e.Last(phase).Versions[v.Answer] > 0
 			}
 		}
 		return false
 	})
-	if counted := e.Of(phase); err == nil && (counted.Versions[v.Answer] == 0 || counted.Versions[e.Live.Answer] == 0) {
+	if counted := e.Last(phase); err == nil && (counted.Versions[v.Answer] == 0 || counted.Versions[e.Live.Answer] == 0) {
 		return fmt.Errorf("%s: both versions should have answered, seen: %s", phase, counted.Seen())
 	}
 	return err

@@ -46,7 +46,7 @@ type Environment struct {
 	queue string // the jobs
 	url   string
 
-	killed bool // a web server has ended in the middle of its work
+	wrong map[string]bool // phases in which a web server ends in the middle of its work, and requests fail
 }
 
 // Load is the traffic that every environment is under, in requests a second.
@@ -55,7 +55,7 @@ func Load() traffic.Load { return traffic.Load{Quick: 200, Slow: 1, Jobs: 2} }
 // Environment brings an environment live with version One, and the client to it.
 func (p *Proof) Environment(ctx context.Context, name string, load traffic.Load, settings map[string]string) (*Environment, error) {
 	e := &Environment{
-		Name: name, Live: p.One, proof: p,
+		Name: name, Live: p.One, proof: p, wrong: map[string]bool{},
 		dir: filepath.Join(p.stage.Dir, name), queue: filepath.Join(p.stage.Dir, name+"-jobs"),
 	}
 	if err := e.furnish(settings); err != nil {
@@ -141,7 +141,7 @@ func (e *Environment) next(ctx context.Context, phase string, allowed ...Version
 func (e *Environment) well(phases ...string) error {
 	var all []string
 	for _, name := range phases {
-		if trouble := e.Of(name).Trouble(); trouble != "" {
+		if trouble := e.Last(name).Trouble(); trouble != "" {
 			all = append(all, trouble)
 		}
 	}

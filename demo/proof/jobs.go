@@ -34,11 +34,16 @@ func (j Jobs) String() string {
 }
 
 // Settle stops the client and waits for a moment at which every job has been done. It
-// fails when a job was lost, or two schedulers were at work at once.
-func (e *Environment) Settle(ctx context.Context) (Jobs, error) {
+// fails when a job was lost, two schedulers were at work at once, or a request failed
+// after its step had been judged.
+func (e *Environment) Settle(ctx context.Context) (jobs Jobs, err error) {
 	e.Stop()
-	var jobs Jobs
-	err := until(ctx, "all jobs are done", func() (bool, error) {
+	for _, phase := range e.Counts() {
+		if trouble := phase.Trouble(); trouble != "" && !e.wrong[phase.Phase] {
+			return jobs, errors.New(trouble)
+		}
+	}
+	err = until(ctx, "all jobs are done", func() (bool, error) {
 		var err error
 		jobs, err = e.tally(ctx)
 		return jobs.Waiting+jobs.Working == 0, err
@@ -47,7 +52,7 @@ func (e *Environment) Settle(ctx context.Context) (Jobs, error) {
 		return jobs, fmt.Errorf("%w (%s)", err, jobs)
 	}
 	accepted := e.Jobs()
-	if e.killed {
+	if len(e.wrong) > 0 {
 		for _, number := range jobs.Lost {
 			if !slices.Contains(accepted, number) {
 				jobs.Torn++

@@ -20,7 +20,9 @@ func (e *Environment) Replace(ctx context.Context, phase string, how localcloud.
 	if err := e.next(ctx, phase, e.Live); err != nil {
 		return err
 	}
-	e.killed = e.killed || how != localcloud.EndInOrder
+	if how != localcloud.EndInOrder {
+		e.wrong[phase] = true
+	}
 	group := e.resource("WebGroup")
 	if err := e.proof.stage.Cloud.SetEnding(group, how); err != nil {
 		return err
@@ -41,7 +43,7 @@ func (e *Environment) Replace(ctx context.Context, phase string, how localcloud.
 	if how == localcloud.EndInOrder {
 		return e.well(phase, "after "+phase)
 	}
-	if counted := e.Of(phase); counted.Failed == 0 {
+	if counted := e.Last(phase); counted.Failed == 0 {
 		return fmt.Errorf("%s: none of %d requests failed: what counts here would not notice either when it happens in a release", phase, counted.Sent)
 	}
 	return e.well("after " + phase)
@@ -80,7 +82,7 @@ func (e *Environment) Kill(ctx context.Context) (bound, took time.Duration, err 
 	if err := e.next(ctx, phase, e.Live); err != nil {
 		return 0, 0, err
 	}
-	e.killed = true
+	e.wrong[phase] = true
 	victim, died := e.servers("web")[0], time.Now()
 	if err := e.proof.stage.Kill(victim); err != nil {
 		return 0, 0, err
@@ -91,7 +93,7 @@ func (e *Environment) Kill(ctx context.Context) (bound, took time.Duration, err 
 	if err := e.next(ctx, after, e.Live); err != nil {
 		return 0, 0, err
 	}
-	counted := e.Of(phase)
+	counted := e.Last(phase)
 	took = counted.LastFailure.Sub(died)
 	switch {
 	case counted.Failed == 0:

@@ -68,7 +68,7 @@ func quietly(run func(context.Context, *Environment) error) func(context.Context
 func replace(phase string, how localcloud.Ending) func(context.Context, *Environment) (string, error) {
 	return func(ctx context.Context, e *Environment) (string, error) {
 		err := e.Replace(ctx, phase, how)
-		counted := e.Of(phase)
+		counted := e.Last(phase)
 		return fmt.Sprintf("%d of %d requests failed", counted.Failed, counted.Sent), err
 	}
 }

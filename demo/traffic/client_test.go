@@ -84,6 +84,11 @@ func TestTroubleIsNoticed(t *testing.T) {
 				if got := c.Of("second"); !strings.Contains(got.Trouble(), test.cause) || got.Failed+got.Strange < 200 {
 					t.Errorf("%s\n%+v", got.Trouble(), got)
 				}
+				c.Phase("second", "1 a")
+				time.Sleep(time.Second) //nolint:forbidigo // simulated
+				if trouble := c.Last("second").Trouble(); trouble != "" {
+					t.Errorf("the phase of that name that went well: %s", trouble)
+				}
 				for _, phase := range []string{"first", "third"} {
 					if trouble := c.Of(phase).Trouble(); trouble != "" {
 						t.Error(trouble)

@@ -105,6 +105,17 @@ func (c *Client) Of(name string) Count {
 	return sum
 }
 
+// Last is the latest phase of that name.
+func (c *Client) Last(name string) Count {
+	all := c.Counts()
+	for _, p := range slices.Backward(all) {
+		if p.Phase == name {
+			return p
+		}
+	}
+	return Count{Phase: name}
+}
+
 func (c *Count) add(other Count) {
 	c.Sent, c.Answered, c.Failed = c.Sent+other.Sent, c.Answered+other.Answered, c.Failed+other.Failed
 	c.Strange, c.Late, c.Skipped = c.Strange+other.Strange, c.Late+other.Late, c.Skipped+other.Skipped
