@@ -119,7 +119,8 @@ var conflicts = []conflict{
 	{name: "ValidationError: ROLLBACK_COMPLETE", meet: func(l *lab) {
 		l.answer("CreateChangeSet", 1, "ValidationError", "Stack:arn:aws:cloudformation:us-east-1:111122223333:stack/shop-staging/1 is in ROLLBACK_COMPLETE state and can not be updated.")
 	}, words: []string{gaveWay}},
-	{name: "ValidationError: another one takes its rollback up", meet: func(l *lab) { l.claim("UPDATE_ROLLBACK_FAILED", 1) },
+	// The stack is looked at twice before anything is done: at first only to say what will happen.
+	{name: "ValidationError: another one takes its rollback up", meet: func(l *lab) { l.claim("UPDATE_ROLLBACK_FAILED", 2) },
 		words: []string{"continuing it", gaveWay, "state and can not continue update rollback"}},
 	{name: "ValidationError: busy for ever", meet: func(l *lab) {
 		l.answer("CreateChangeSet", 100, "ValidationError", "Stack:arn:aws:cloudformation:us-east-1:111122223333:stack/shop-staging/1 is in UPDATE_IN_PROGRESS state and can not be updated.")
