@@ -73,6 +73,7 @@ type follower struct {
 	all   []Event
 	shown int    // of them, to the watcher
 	own   Status // the last one that the diary tells
+	end   *Event // that of the operation, after which others may have begun
 }
 
 // look reads what is new. What it has read is not lost when a later call fails.
@@ -82,6 +83,24 @@ func (f *follower) look(ctx context.Context) error {
 			return err
 		}
 	}
+	if f.end == nil {
+		if err := f.read(ctx); err != nil {
+			return err
+		}
+	}
+	if f.end != nil || !f.now.Status.Busy() || time.Since(f.asked) >= sure {
+		if err := f.describe(ctx); err != nil {
+			return err
+		}
+	}
+	if f.now.Status.Busy() {
+		f.moved = time.Now()
+	}
+	return nil
+}
+
+// read goes on in the diary, up to the end of the operation.
+func (f *follower) read(ctx context.Context) error {
 	news, err := Events(ctx, f.api, f.id, f.after)
 	if err != nil {
 		return err
@@ -89,18 +108,15 @@ func (f *follower) look(ctx context.Context) error {
 	for _, e := range news {
 		f.after = e.ID
 		f.all = append(f.all, e)
-		if e.Own() {
-			f.own = Status(e.Status)
-			f.now.Status, f.now.Reason = f.own, e.Reason
+		if !e.Own() {
+			continue
 		}
-	}
-	if !f.now.Status.Busy() || time.Since(f.asked) >= sure {
-		if err := f.describe(ctx); err != nil {
-			return err
+		f.own = Status(e.Status)
+		f.now.Status, f.now.Reason = f.own, e.Reason
+		if f.own.Good() || f.own == UpdateRollbackComplete || f.own == UpdateRollbackFailed {
+			f.end = &e
+			return nil
 		}
-	}
-	if f.now.Status.Busy() {
-		f.moved = time.Now()
 	}
 	return nil
 }
@@ -112,6 +128,11 @@ func (f *follower) describe(ctx context.Context) error {
 	}
 	if now == nil {
 		return fmt.Errorf("stack %s is gone", f.id)
+	}
+	if f.end != nil && !now.Changed.Before(f.end.Time) {
+		// The next operation has begun already, somebody else's. Ours ended as it did.
+		now.Status, now.Reason = f.own, f.end.Reason
+		now.Changed = f.end.Time.Add(-time.Second)
 	}
 	f.now, f.asked = now, time.Now()
 	return nil
