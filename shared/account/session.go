@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
@@ -89,11 +91,18 @@ func (s *Session) String() string {
 	return fmt.Sprintf("account %s, region %s, as %s (by %s)", s.Account, s.Region, s.Caller, s.Method)
 }
 
+// retryer tries each call so often, however many calls were tried again before. By itself
+// the SDK stops trying when some hundred calls had to be repeated, which a throttled
+// account does to a pipe that looks on for half an hour.
+func retryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.RateLimiter = attempts, ratelimit.None })
+}
+
 // newConfig is made of the settings alone: what is set for other programs of
 // the container (profiles, config files, metadata) must not steer a pipe that
 // was told whose credentials to use.
 func newConfig(s Settings, o Options) aws.Config {
-	c := aws.Config{Region: s.Region, RetryMode: aws.RetryModeStandard, RetryMaxAttempts: attempts}
+	c := aws.Config{Region: s.Region, RetryMode: aws.RetryModeStandard, RetryMaxAttempts: attempts, Retryer: retryer}
 	if o.Transport != nil {
 		c.HTTPClient = &http.Client{Transport: o.Transport}
 	}
@@ -106,7 +115,7 @@ func newConfig(s Settings, o Options) aws.Config {
 // cannot be had in another way.
 func (session *Session) withDefaults(ctx context.Context, s Settings, o Options) error {
 	options := []func(*config.LoadOptions) error{
-		config.WithRegion(s.Region), config.WithRetryMode(aws.RetryModeStandard), config.WithRetryMaxAttempts(attempts),
+		config.WithRegion(s.Region), config.WithRetryMode(aws.RetryModeStandard), config.WithRetryMaxAttempts(attempts), config.WithRetryer(retryer),
 	}
 	if o.Transport != nil {
 		options = append(options, config.WithHTTPClient(&http.Client{Transport: o.Transport}))

@@ -9,9 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 )
 
-// mostBlinks is how many looks in a row may fail for passing reasons.
-const mostBlinks = 6
-
 // Passing reports whether an error may go away by itself.
 var Passing = retry.NewStandard().IsErrorRetryable
 
@@ -29,6 +26,10 @@ const (
 	// operation was asked for, a stack may still be described as it was before.
 	unmoved = 30 * time.Second
 
+	// longestBlink is how long looks may fail for passing reasons: the operation goes on
+	// meanwhile, and only the log stands still.
+	longestBlink = 5 * time.Minute
+
 	// sure is how long the diary is believed without a look at the stack itself.
 	sure = time.Minute
 )
@@ -37,15 +38,13 @@ const (
 // then, and all events after the given one.
 func Follow(ctx context.Context, api API, id, after string, watch Watcher) (*Stack, []Event, error) {
 	f := &follower{api: api, id: id, after: after, moved: time.Now()}
-	for blinks := 0; ; {
+	for seen := time.Now(); ; {
 		err := f.look(ctx)
 		switch {
-		case err != nil && (ctx.Err() != nil || !Passing(err) || blinks >= mostBlinks):
+		case err != nil && (ctx.Err() != nil || !Passing(err) || time.Since(seen) > longestBlink):
 			return nil, f.all, err
-		case err != nil:
-			blinks++
-		default:
-			blinks = 0
+		case err == nil:
+			seen = time.Now()
 			news := f.all[f.shown:]
 			f.shown = len(f.all)
 			if err := watch(ctx, f.now, news); err != nil {

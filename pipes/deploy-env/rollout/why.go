@@ -52,13 +52,32 @@ func (s *story) failure(final *stack.Stack, events []stack.Event) (why string, l
 
 // outcome is the failure in one sentence.
 func outcome(final *stack.Stack, events []stack.Event) string {
-	if cause := stack.Cause(events); cause != nil {
+	cause := stack.Cause(events)
+	if back := takenBack(events); back != "" && (cause == nil || strings.Contains(cause.Reason, "cancelled")) {
+		return back
+	}
+	if cause != nil {
 		return fmt.Sprintf("%s: %s", cause.LogicalID, cause.Reason)
 	}
 	if final.Reason != "" {
 		return string(final.Status) + ": " + final.Reason
 	}
 	return string(final.Status)
+}
+
+// takenBack is why CloudFormation turned around, in its own words, when no resource failed:
+// a person has cancelled the update, or an alarm went off.
+func takenBack(events []stack.Event) string {
+	for _, e := range events {
+		if !e.Own() || !strings.HasSuffix(e.Status, "ROLLBACK_IN_PROGRESS") {
+			continue
+		}
+		if strings.Contains(e.Reason, "cancelled") || e.Reason == "User Initiated" {
+			return "somebody cancelled the update (" + e.Reason + ")"
+		}
+		return e.Reason
+	}
+	return ""
 }
 
 // serverWords shows what a server left in the bucket before it said that it failed:

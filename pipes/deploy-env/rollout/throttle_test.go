@@ -1,0 +1,118 @@
+package rollout_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
+	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
+)
+
+// slow makes servers from now on need minutes to start.
+func (l *lab) slow() { l.boot = 4 * time.Minute }
+
+// slowFile gives them the time.
+var slowFile = strings.NewReplacer(
+	"web: {", "web: {start: 15m, ", "worker: {", "worker: {start: 15m, ", "scheduler: {", "scheduler: {start: 15m, ",
+).Replace(stagingFile)
+
+// throttled answers every call so many times that there are too many, before it works.
+func throttled(times int) fault.Plan {
+	asked := map[string]int{}
+	return func(c fault.Call) fault.Fault {
+		key := c.Service + c.Action
+		asked[key]++
+		if asked[key]%(times+1) != 0 {
+			return fault.Throttle
+		}
+		return fault.None
+	}
+}
+
+// TestThrottledDeploy: half an hour in which AWS throttles every call twice. Where nothing
+// else runs that takes less than a second; `go test -v` tells.
+func TestThrottledDeploy(t *testing.T) {
+	t.Parallel()
+	var calls []time.Time
+	var took time.Duration
+	began := time.Now()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLabAt(t, quick)
+		l.file(slowFile)
+		l.live()
+		l.slow()
+		plan := throttled(2)
+		started := time.Now()
+		l.deploy(good2, func(c fault.Call) fault.Fault {
+			calls = append(calls, time.Now())
+			return plan(c)
+		}).expect(t, exit.Passed, "staging runs image")
+		took = time.Since(started)
+		l.checkRunning("in the end", "shop-222222222222 4")
+	})
+	t.Logf("a deploy of %s in %s, %d attempts of calls", took, time.Since(began), len(calls))
+	if took < 25*time.Minute {
+		t.Errorf("the deploy took only %s", took)
+	}
+}
+
+// TestUnthrottledDeploy counts the calls of each minute of the same deploy.
+func TestUnthrottledDeploy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLabAt(t, quick)
+		l.file(slowFile)
+		l.live()
+		l.slow()
+		started := time.Now()
+		minutes := map[int]int{}
+		l.deploy(good2, func(fault.Call) fault.Fault {
+			minutes[int(time.Since(started)/time.Minute)]++
+			return fault.None
+		}).expect(t, exit.Passed)
+		most := 0
+		for minute, n := range minutes {
+			most = max(most, n)
+			if n > 60 {
+				t.Errorf("%d calls in minute %d", n, minute)
+			}
+		}
+		t.Logf("%d minutes, at most %d calls in one", len(minutes), most)
+	})
+}
+
+// TestCancelledByAPerson: somebody cancels the update in the console, while servers start
+// or while the release is watched.
+func TestCancelledByAPerson(t *testing.T) {
+	for name, moment := range map[string]func(*lab) bool{"servers start": starting, "soak": soaking} {
+		t.Run(name, func(t *testing.T) {
+			story(t, func(t *testing.T, l *lab) {
+				l.live()
+				before := l.ids(good1)
+				stop := l.guard()
+				l.meanwhile(0, func() {
+					for !moment(l) {
+						time.Sleep(time.Second) //nolint:forbidigo // simulated
+					}
+					stack := serversStack
+					if _, err := reach(l.cloud.Transport()).cfn.CancelUpdateStack(t.Context(), &cloudformation.CancelUpdateStackInput{StackName: &stack}); err != nil {
+						t.Error(err)
+					}
+				}, good2).expect(t, exit.Refused, "CloudFormation takes the update back", "failed: somebody cancelled the update", "the servers from before go on serving")
+				stop()
+				l.checkRunning("after it", "shop-111111111111 4")
+				after := l.ids(good1)
+				kept := slices.DeleteFunc(before, func(id string) bool { return !slices.Contains(after, id) })
+				if len(kept) < 3 { // the scheduler was replaced already during the soak
+					t.Errorf("only %v of the old servers are left", kept)
+				}
+				l.deploy(good2, nil).expect(t, exit.Passed, "staging runs image")
+			})
+		})
+	}
+}
