@@ -18,7 +18,7 @@ import (
 )
 
 // every asks for the whole matrix, which takes minutes. Without it the calls that change
-// something get every fault, and every second of those that only look gets one, in turn.
+// something get every fault, and every fourth of those that only look gets one, in turn.
 var every = flag.Bool("every", false, "put every fault on every AWS call, also on those that only look")
 
 // said are figures to be seen without -v.
@@ -96,7 +96,7 @@ func TestEveryCallCanFail(t *testing.T) {
 			calls += len(log)
 			for n := 1; n <= len(log); n++ {
 				for turn, f := range faults {
-					if !*every && !writes(log[n-1]) && n%(2*len(faults)) != 2*turn {
+					if !*every && !writes(log[n-1]) && n%(4*len(faults)) != 4*turn {
 						continue
 					}
 					t.Run(fmt.Sprintf("%s/%s/%d", s.name, f.kind, n), func(t *testing.T) {
