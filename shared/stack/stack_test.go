@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/google/go-cmp/cmp"
 
 	"bitbucket.org/fearless/pipes/shared/localcloud"
@@ -167,4 +169,24 @@ func TestCause(t *testing.T) {
 	if got := stack.Cause(events[:2]); got == nil || got.LogicalID != "shop" {
 		t.Errorf("%+v", got)
 	}
+}
+
+// A run that was killed a moment ago has left a change set that is still worked out: it
+// cannot be deleted before that.
+func TestNameInUse(t *testing.T) {
+	play(t, func(t *testing.T, api *cloudformation.Client) {
+		body := template("one", "first")
+		if _, err := api.CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
+			StackName: aws.String("shop"), ChangeSetName: aws.String("release"), ChangeSetType: types.ChangeSetTypeCreate, TemplateBody: &body,
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := stack.Pause(t.Context(), 3*time.Second); err != nil { // it is not pending any more
+			t.Fatal(err)
+		}
+		cs, err := stack.Propose(t.Context(), api, stack.Proposal{Stack: "shop", Name: "release", Body: template("two", "second")})
+		if err != nil || cs.Empty || len(cs.Changes) != 3 {
+			t.Errorf("%+v, %v", cs, err)
+		}
+	})
 }

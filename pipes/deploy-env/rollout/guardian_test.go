@@ -82,6 +82,9 @@ func (u update) play(t *testing.T, l *lab) {
 
 	o := l.meanwhile(0, func() { u.meanwhile.happen(l) }, u.commit)
 	o.expect(t, u.code)
+	if u.code == exit.Passed && u.meanwhile.to == 0 { // and not raised to it later
+		o.expect(t, u.code, fmt.Sprintf("web: %[1]d of %[1]d servers ready", u.scaled))
+	}
 	lowest := stop()
 	if lowest["web"] < u.scaled || lowest["worker"] < 1 {
 		t.Errorf("there were times with fewer servers in service: %v", lowest)
