@@ -1,0 +1,131 @@
+package server
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"bitbucket.org/fearless/pipes/shared/exit"
+)
+
+// Database is one of ours.
+type Database struct {
+	Name   string
+	server *Server
+}
+
+// Create makes an empty database with the extensions that were asked for.
+func (s *Server) Create(ctx context.Context, purpose string) (*Database, error) {
+	d, err := s.create(ctx, purpose, "template1", "")
+	if err != nil {
+		return nil, err
+	}
+	for _, extension := range s.options.Extensions {
+		if err := s.extend(ctx, d, extension); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// Clone copies a database, which takes 30 to 100 ms. Nobody may be connected to it.
+func (s *Server) Clone(ctx context.Context, purpose string, of *Database) (*Database, error) {
+	// Copying files beats copying through the log when nothing waits for the disk.
+	return s.create(ctx, purpose, of.Name, " strategy file_copy")
+}
+
+func (s *Server) create(ctx context.Context, purpose, template, more string) (*Database, error) {
+	s.mu.Lock()
+	s.count++
+	d := &Database{Name: fmt.Sprintf("%s%s_%d", s.prefix, purpose, s.count), server: s}
+	text := fmt.Sprintf("create database %s owner %s template %s%s", quote(d.Name), quote(s.owner), quote(template), more)
+	_, err := s.admin.Exec(ctx, text)
+	s.mu.Unlock()
+	if err != nil {
+		return nil, exit.Unablef("making the scratch database %s: %w", d.Name, s.Explain(err))
+	}
+	if s.process == nil {
+		s.undo.Defer("dropping the scratch database "+d.Name, func(ctx context.Context) error { return s.Drop(ctx, d) })
+	}
+	return d, nil
+}
+
+// extend makes an extension as the administrator.
+func (s *Server) extend(ctx context.Context, d *Database, extension string) error {
+	config := s.config.Copy()
+	config.Database = d.Name
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return exit.Unablef("scratch database: %w", s.Explain(err))
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, "create extension if not exists "+quote(extension)+" cascade"); err != nil {
+		return MissingExtension(fmt.Errorf("EXTENSIONS: %w", err))
+	}
+	return nil
+}
+
+// MissingExtension makes an error of ours from one that is: an extension that the
+// server does not have says nothing about the migration.
+func MissingExtension(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "0A000" && strings.Contains(pg.Message, "extension") &&
+		strings.Contains(pg.Message, "is not available") {
+		return exit.Unablef("%w", err).Hint("The scratch PostgreSQL does not have this extension, so nothing could be judged.",
+			"Run a server that has it as a service container and set SCRATCH_DATABASE_URL to it.")
+	}
+	return err
+}
+
+// Drop removes a database and whoever is connected to it. One that is gone is fine.
+func (s *Server) Drop(ctx context.Context, d *Database) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.admin.Exec(ctx, "drop database if exists "+quote(d.Name)+" with (force)")
+	return err
+}
+
+// config is the owner's way into the database.
+func (d *Database) config() *pgx.ConnConfig {
+	config := d.server.config.Copy()
+	config.Database = d.Name
+	config.User = d.server.owner
+	return config
+}
+
+// Connect opens a connection as the owner.
+func (d *Database) Connect(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, d.config())
+	if err != nil {
+		return nil, exit.Unablef("scratch database: %w", d.server.Explain(err))
+	}
+	return conn, nil
+}
+
+// Open is the same for database/sql; nothing is dialled yet.
+func (d *Database) Open() *sql.DB { return stdlib.OpenDB(*d.config()) }
+
+// URL is the owner's way for programs. It works on this machine only.
+func (d *Database) URL() string {
+	c := d.config()
+	u := url.URL{Scheme: "postgresql", Path: "/" + d.Name, User: url.User(c.User)}
+	if c.Password != "" {
+		u.User = url.UserPassword(c.User, c.Password)
+	}
+	if strings.HasPrefix(c.Host, "/") {
+		u.RawQuery = url.Values{"host": {c.Host}, "port": {fmt.Sprint(c.Port)}}.Encode()
+	} else {
+		u.Host = fmt.Sprintf("%s:%d", c.Host, c.Port)
+	}
+	return u.String()
+}
+
+// Server is where the database lives.
+func (d *Database) Server() *Server { return d.server }
