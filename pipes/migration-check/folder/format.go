@@ -1,0 +1,158 @@
+package folder
+
+import (
+	"path"
+	"regexp"
+	"strings"
+
+	"bitbucket.org/fearless/pipes/shared/exit"
+)
+
+// Format is a tool's way of naming migrations.
+type Format struct {
+	Name string
+	// parse finds what a file holds; nothing when the tool would pass over it.
+	parse func(File) []parsed
+	// Numeric: versions are single numbers, so that gaps and schemes can be told.
+	Numeric bool
+	// Down: the format has down migrations.
+	Down bool
+}
+
+// parsed is one direction of one migration as found in a file.
+type parsed struct {
+	version Version
+	title   string
+	down    bool
+	part    Part
+}
+
+// GolangMigrate is github.com/golang-migrate/migrate's format: 1_title.up.sql. The
+// pattern is its own; a file behind it, such as .up.sql.bak, is a migration, too.
+var GolangMigrate = Format{Name: "golang-migrate", Numeric: true, Down: true, parse: parseGolangMigrate}
+
+var golangMigrate = regexp.MustCompile(`^([0-9]+)_(.*)\.(down|up)\.(.*)$`)
+
+func parseGolangMigrate(f File) []parsed {
+	m := golangMigrate.FindStringSubmatch(f.Name)
+	if m == nil || strings.Contains(f.Name, "/") {
+		return nil
+	}
+	version, ok := newVersion(m[1])
+	if !ok {
+		return nil
+	}
+	return []parsed{{version: version, title: m[2], down: m[3] == "down", part: Part{File: f.Name, Text: f.Text}}}
+}
+
+// The formats of other tools, applied as plain SQL in their order.
+var (
+	// Flyway: V1.2__title.sql, and U1.2__title.sql to undo. Repeatable ones (R__) are not versioned.
+	Flyway = Format{Name: "flyway", Down: true, parse: parseFlyway}
+	// Dbmate: 20260101120000_title.sql with "-- migrate:up" and "-- migrate:down" in it.
+	Dbmate = Format{Name: "dbmate", Numeric: true, Down: true, parse: sections(regexp.MustCompile(`^--\s*migrate:(up|down)\b`))}
+	// Goose: the same with "-- +goose Up" and "-- +goose Down".
+	Goose = Format{Name: "goose", Numeric: true, Down: true, parse: sections(regexp.MustCompile(`(?i)^--\s*\+goose\s+(up|down)\b`))}
+	// Prisma: 20260101120000_title/migration.sql.
+	Prisma = Format{Name: "prisma", Numeric: true, parse: parsePrisma}
+	// SQLx: 20260101120000_title.up.sql, or without a direction.
+	SQLx = Format{Name: "sqlx", Numeric: true, Down: true, parse: parseSQLx}
+)
+
+var (
+	flyway = regexp.MustCompile(`^([VU])([0-9]+(?:[._][0-9]+)*)__(.*)\.sql$`)
+	plain  = regexp.MustCompile(`^([0-9]+)_(.*?)(?:\.(up|down))?\.sql$`)
+	prisma = regexp.MustCompile(`^([0-9]+)_([^/]*)/migration\.sql$`)
+)
+
+func parseFlyway(f File) []parsed {
+	m := flyway.FindStringSubmatch(path.Base(f.Name))
+	if m == nil {
+		return nil
+	}
+	version, ok := newVersion(m[2])
+	if !ok {
+		return nil
+	}
+	return []parsed{{version: version, title: m[3], down: m[1] == "U", part: Part{File: f.Name, Text: f.Text}}}
+}
+
+func parsePrisma(f File) []parsed {
+	m := prisma.FindStringSubmatch(f.Name)
+	if m == nil {
+		return nil
+	}
+	version, ok := newVersion(m[1])
+	if !ok {
+		return nil
+	}
+	return []parsed{{version: version, title: m[2], part: Part{File: f.Name, Text: f.Text}}}
+}
+
+func parseSQLx(f File) []parsed {
+	m := plain.FindStringSubmatch(f.Name)
+	if m == nil || strings.Contains(f.Name, "/") {
+		return nil
+	}
+	version, ok := newVersion(m[1])
+	if !ok {
+		return nil
+	}
+	return []parsed{{version: version, title: m[2], down: m[3] == "down", part: Part{File: f.Name, Text: f.Text}}}
+}
+
+// sections reads formats that keep both directions in one file, under marks.
+func sections(mark *regexp.Regexp) func(File) []parsed {
+	return func(f File) []parsed {
+		m := plain.FindStringSubmatch(f.Name)
+		if m == nil || m[3] != "" || strings.Contains(f.Name, "/") {
+			return nil
+		}
+		version, ok := newVersion(m[1])
+		if !ok {
+			return nil
+		}
+		var up, down strings.Builder
+		marked := map[string]bool{}
+		direction := ""
+		for line := range strings.Lines(f.Text) {
+			if found := mark.FindStringSubmatch(line); found != nil {
+				direction = strings.ToLower(found[1])
+				marked[direction] = true
+			}
+			for name, b := range map[string]*strings.Builder{"up": &up, "down": &down} {
+				if name == direction {
+					b.WriteString(line)
+				} else {
+					b.WriteString("\n") // keeps the numbers of the lines
+				}
+			}
+		}
+		if !marked["up"] {
+			return nil
+		}
+		all := []parsed{{version: version, title: m[2], part: Part{File: f.Name, Text: up.String()}}}
+		if marked["down"] {
+			all = append(all, parsed{version: version, title: m[2], down: true, part: Part{File: f.Name, Text: down.String()}})
+		}
+		return all
+	}
+}
+
+// Guess finds the format of a folder of plain SQL: the one that reads most of it, which
+// must be all that looks like a migration. Names alone do not tell sqlx from dbmate and
+// goose, marks do.
+func Guess(dir string, files []File) (Format, error) {
+	var best *Folder
+	for _, format := range []Format{Dbmate, Goose, Flyway, Prisma, SQLx} {
+		f := Read(format, dir, files)
+		if len(f.Migrations) > 0 && (best == nil || len(f.Migrations) > len(best.Migrations)) {
+			best = f
+		}
+	}
+	if best == nil {
+		return Format{}, exit.Invalidf("%s: no migration of a format we know", dir).
+			Hint("TOOL sql reads V1__title.sql (Flyway), 1_title.sql with `-- migrate:up` (dbmate) or `-- +goose Up` (goose), 1_title/migration.sql (Prisma), 1_title.up.sql and 1_title.sql (sqlx).")
+	}
+	return best.Format, nil
+}
