@@ -154,9 +154,9 @@ type Version struct {
 	text string // without leading zeros
 }
 
-// newVersion reads digits, with dots or underscores between where a tool allows them.
+// NewVersion reads digits, with dots or underscores between where a tool allows them.
 // False is a number that no tool can count to.
-func newVersion(text string) (Version, bool) {
+func NewVersion(text string) (Version, bool) {
 	var key, plain []string
 	for part := range strings.FieldsFuncSeq(text, func(c rune) bool { return c == '.' || c == '_' }) {
 		part = strings.TrimLeft(part, "0")

@@ -38,7 +38,7 @@ func parseGolangMigrate(f File) []parsed {
 	if m == nil || strings.Contains(f.Name, "/") {
 		return nil
 	}
-	version, ok := newVersion(m[1])
+	version, ok := NewVersion(m[1])
 	if !ok {
 		return nil
 	}
@@ -70,7 +70,7 @@ func parseFlyway(f File) []parsed {
 	if m == nil {
 		return nil
 	}
-	version, ok := newVersion(m[2])
+	version, ok := NewVersion(m[2])
 	if !ok {
 		return nil
 	}
@@ -82,7 +82,7 @@ func parsePrisma(f File) []parsed {
 	if m == nil {
 		return nil
 	}
-	version, ok := newVersion(m[1])
+	version, ok := NewVersion(m[1])
 	if !ok {
 		return nil
 	}
@@ -94,7 +94,7 @@ func parseSQLx(f File) []parsed {
 	if m == nil || strings.Contains(f.Name, "/") {
 		return nil
 	}
-	version, ok := newVersion(m[1])
+	version, ok := NewVersion(m[1])
 	if !ok {
 		return nil
 	}
@@ -108,7 +108,7 @@ func sections(mark *regexp.Regexp) func(File) []parsed {
 		if m == nil || m[3] != "" || strings.Contains(f.Name, "/") {
 			return nil
 		}
-		version, ok := newVersion(m[1])
+		version, ok := NewVersion(m[1])
 		if !ok {
 			return nil
 		}

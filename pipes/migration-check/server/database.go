@@ -129,3 +129,12 @@ func (d *Database) URL() string {
 
 // Server is where the database lives.
 func (d *Database) Server() *Server { return d.server }
+
+// Terminate ends the connections to the database, as the only way to stop who works on
+// it without a context.
+func (d *Database) Terminate(ctx context.Context) error {
+	d.server.mu.Lock()
+	defer d.server.mu.Unlock()
+	_, err := d.server.admin.Exec(ctx, "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()", d.Name)
+	return err
+}
