@@ -249,3 +249,14 @@ func (l lines) of(offset int) (line, column int) {
 	}
 	return at + 1, offset - l[at] + 1
 }
+
+// LineOf is the line on which a name stands for the first time, in one of possibly many
+// parts of the statement; where it does not, the first line.
+func (s Statement) LineOf(name string) int {
+	for _, t := range s.Tokens {
+		if (t.Kind == Word || t.Kind == Name) && (t.Text == name || t.Kind == Word && t.Text == strings.ToLower(name)) {
+			return s.Line + strings.Count(s.Text[:t.Start-s.Start], "\n")
+		}
+	}
+	return s.Line
+}

@@ -1,0 +1,338 @@
+package rule
+
+import (
+	"slices"
+	"strings"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
+	"bitbucket.org/fearless/pipes/shared/finding"
+)
+
+// Blocking judges who has to wait while a migration runs. Only what production has counts.
+// Large names the tables where waiting matters, "table" or "schema.table"; with none given
+// it may matter everywhere, and with some an error elsewhere is a warning.
+func Blocking(m Migrated, statements []statement.Statement, large []string) []finding.Finding {
+	j := &blocking{Migrated: m, large: large, once: map[string]bool{}}
+	for _, s := range statements {
+		if s.OutsideTransactions() && len(statements) > 1 {
+			j.add("M208", s.Line, "", "This cannot run together with other statements.")
+		}
+		j.text(s)
+	}
+	if m.Trace == nil {
+		return j.found
+	}
+	for _, step := range m.Trace.Steps {
+		j.step(step)
+	}
+	j.repeated()
+	j.leaks(statements)
+	return j.found
+}
+
+type blocking struct {
+	Migrated
+	large []string
+	once  map[string]bool
+	found []finding.Finding
+}
+
+// add reports what happens to a table; "" is none in particular.
+func (j *blocking) add(id string, line int, table, format string, args ...any) {
+	f := Find(id).Finding(j.File, line, format, args...)
+	if table != "" && len(j.large) > 0 && f.Severity == finding.Error &&
+		!slices.Contains(j.large, table) && !slices.Contains(j.large, last(table)) {
+		f.Severity = finding.Warning
+		f.Detail += "\nA warning only, because the table is not among LARGE_TABLES."
+	}
+	j.found = append(j.found, f)
+}
+
+func (j *blocking) addOnce(id string, line int, table, format string, args ...any) {
+	if !j.once[id] {
+		j.once[id] = true
+		j.add(id, line, table, format, args...)
+	}
+}
+
+// text judges what the words alone say, and what no trace can see.
+func (j *blocking) text(s statement.Statement) {
+	switch {
+	case s.Is("vacuum") && (s.Is("vacuum", "full") || hasWord(s, "full")):
+		j.add("M214", s.Line, "", "VACUUM FULL writes the table anew while nobody can use it.")
+	case s.Is("create", "domain") && s.Has("check"), s.Is("alter", "domain") && s.Has("add"):
+		j.add("M216", s.Line, "", "The domain gets a constraint.")
+	}
+}
+
+func hasWord(s statement.Statement, word string) bool {
+	return slices.ContainsFunc(s.Tokens, func(t statement.Token) bool { return t.Kind == statement.Word && t.Text == word })
+}
+
+// tables are the strong locks of a step on what holds rows.
+func tables(locks []trace.Lock, at trace.Mode) []trace.Relation {
+	var all []trace.Relation
+	for _, l := range locks {
+		if l.Mode >= at && (l.Relation.Kind == "r" || l.Relation.Kind == "p" || l.Relation.Kind == "m") {
+			all = append(all, l.Relation)
+		}
+	}
+	return all
+}
+
+func (j *blocking) step(s trace.Step) {
+	j.whole(s)
+	j.rewrites(s)
+	j.scans(s)
+	j.data(s)
+	strong := tables(s.Locks, trace.Share)
+	if len(strong) > 0 && s.LockTimeout == "0" {
+		j.addOnce("M209", s.Statement.Line, strong[0].Name, "%s is locked (%s) for as long as it takes to get the lock.", strong[0].Name, modeOf(s.Locks, strong[0]))
+	}
+	j.held(s)
+}
+
+func modeOf(locks []trace.Lock, r trace.Relation) trace.Mode {
+	for _, l := range locks {
+		if l.Relation.OID == r.OID {
+			return l.Mode
+		}
+	}
+	return 0
+}
+
+// whole is M205, M207, M213 and M214: statements that name what they do.
+func (j *blocking) whole(s trace.Step) {
+	st := s.Statement
+	strong := tables(s.Locks, trace.Share)
+	existing := len(strong) > 0 || len(s.Locks) > 0
+	if !existing {
+		return
+	}
+	name := s.Locks[0].Relation.Table
+	if len(strong) > 0 {
+		name = strong[0].Name
+	}
+	switch {
+	case st.Is("create") && st.Has("index") && !st.Concurrently():
+		j.add("M205", st.Line, name, "The index is built while %s cannot be written.", name)
+	case st.Is("drop", "index") && !st.Concurrently():
+		j.add("M207", st.Line, name, "DROP INDEX blocks %s; DROP INDEX CONCURRENTLY does not.", name)
+	case st.Is("reindex") && !st.Concurrently():
+		j.add("M207", st.Line, name, "REINDEX blocks %s; with CONCURRENTLY it does not.", name)
+	case st.Is("refresh") && !st.Has("concurrently"):
+		j.add("M207", st.Line, name, "REFRESH blocks who reads %s; with CONCURRENTLY it does not.", name)
+	case st.Is("alter", "table") && st.Has("detach", "partition") && !st.Concurrently():
+		j.add("M207", st.Line, name, "DETACH PARTITION blocks all of %s; with CONCURRENTLY it does not.", name)
+	case st.Is("cluster"):
+		j.add("M214", st.Line, name, "CLUSTER writes %s anew while nobody can use it.", name)
+	case st.Is("lock"):
+		j.add("M214", st.Line, name, "LOCK TABLE keeps %s to the end of the transaction.", name)
+	case st.Is("alter", "table") && (st.Has("set", "unlogged") || st.Has("set", "logged")):
+		j.add("M214", st.Line, name, "%s is written anew while nobody can use it.", name)
+	case st.Is("truncate"):
+		j.add("M213", st.Line, name, "TRUNCATE empties %s.", name)
+	case cascades(st):
+		j.add("M213", st.Line, name, "CASCADE drops whatever depends on it: %s.", dropped(s.Changes))
+	}
+}
+
+// cascades tells DROP … CASCADE from ON DELETE CASCADE.
+func cascades(s statement.Statement) bool {
+	drops := s.Is("drop") || s.Is("alter", "table") && s.Has("drop")
+	for at, t := range s.Tokens {
+		if drops && t.Kind == statement.Word && t.Text == "cascade" && at > 0 && s.Tokens[at-1].Text != "delete" && s.Tokens[at-1].Text != "update" {
+			return true
+		}
+	}
+	return false
+}
+
+func dropped(changes []schema.Change) string {
+	var names []string
+	for _, c := range changes {
+		if c.Op == schema.Dropped {
+			names = append(names, c.Before.String())
+		}
+	}
+	if len(names) == 0 {
+		return "nothing now, but perhaps in production"
+	}
+	return strings.Join(names, ", ")
+}
+
+// ownRule are statements that are judged as a whole.
+func ownRule(s statement.Statement) bool {
+	return s.Is("truncate") || s.Is("refresh") || s.Is("cluster") || s.Is("vacuum") || s.Is("reindex") ||
+		s.Has("set", "unlogged") || s.Has("set", "logged")
+}
+
+// rewrites is M201 and M202.
+func (j *blocking) rewrites(s trace.Step) {
+	if ownRule(s.Statement) {
+		return
+	}
+	for _, r := range s.Rewrote {
+		id, line := "M201", s.Statement.Line
+		for _, c := range s.Changes {
+			if c.Kind() == "column" && c.Object().Parent == r.Name {
+				line = lineOf(s.Statement, c)
+				if c.Op == schema.Added {
+					id = "M202"
+				}
+			}
+		}
+		j.add(id, line, r.Name, "%s is written anew, with %s.", r.Name, indexes(s, r))
+	}
+}
+
+func indexes(s trace.Step, table trace.Relation) string {
+	n := 0
+	for _, r := range s.Rebuilt {
+		if r.Table == table.Name {
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return "no index"
+	case 1:
+		return "its index"
+	}
+	return "all its indexes"
+}
+
+// scans is M203, M204, M206 and M217: an existing table is read as a whole while it, or
+// what it belongs to, is locked.
+func (j *blocking) scans(s trace.Step) {
+	st := s.Statement
+	if ownRule(st) || st.ChangesData() || st.Is("create") && st.Has("index") || st.Is("create", "table") {
+		return
+	}
+	foreign := false
+	for _, r := range s.Scanned {
+		locked := slices.ContainsFunc(append(slices.Clone(s.Locks), s.Held...), func(l trace.Lock) bool {
+			return l.Relation.OID == r.OID && l.Mode.BlocksWrites()
+		})
+		if !locked || slices.ContainsFunc(s.Rewrote, func(o trace.Relation) bool { return o.OID == r.OID }) {
+			continue
+		}
+		c, id := why(s, r)
+		if foreign && id == "M204" {
+			continue // the other table of the same key
+		}
+		foreign = foreign || id == "M204"
+		line := st.Line
+		if c.Op != "" {
+			line = lineOf(st, c)
+		}
+		j.add(id, line, r.Name, "%s", scanText(id, r.Name))
+	}
+}
+
+func scanText(id, table string) string {
+	switch id {
+	case "M204":
+		return "The foreign key is checked against all rows of " + table + " while it cannot be written."
+	case "M206":
+		return "An index over " + table + " is built while nobody can use it."
+	case "M217":
+		return "All rows of " + table + " are checked to fit the partition."
+	}
+	return "All rows of " + table + " are checked while nobody can use it."
+}
+
+// why finds what made a statement read a table.
+func why(s trace.Step, r trace.Relation) (schema.Change, string) {
+	if s.Statement.Has("attach", "partition") {
+		return schema.Change{}, "M217"
+	}
+	for _, c := range s.Changes {
+		o := c.After
+		if c.Kind() != "constraint" || o.Parent != r.Name && o.Facts.References != r.Name {
+			continue
+		}
+		switch {
+		case o.Facts.Type == "f" && o.Facts.Valid:
+			return c, "M204"
+		case c.Op == schema.Added && (o.Facts.Type == "u" || o.Facts.Type == "p" || o.Facts.Type == "x") && !s.Statement.Has("using", "index"):
+			return c, "M206"
+		case o.Facts.Type == "c":
+			return c, "M203"
+		}
+	}
+	for _, c := range s.Changes {
+		if c.Kind() == "column" && c.After.Parent == r.Name {
+			return c, "M203"
+		}
+	}
+	return schema.Change{}, "M203"
+}
+
+// data is M212. One INSERT … VALUES writes no more rows than the file has.
+func (j *blocking) data(s trace.Step) {
+	st := s.Statement
+	if ownRule(st) || st.Is("create") || st.Is("alter") || st.Is("drop") || st.Is("insert") && st.Has("values") {
+		return
+	}
+	written := tables(s.Locks, trace.RowExclusive)
+	if !st.ChangesData() {
+		written = nil
+		for _, r := range s.Rows {
+			written = append(written, r.Relation)
+		}
+	} else if len(written) == 0 && len(s.Rows) > 0 {
+		written = []trace.Relation{s.Rows[0].Relation} // locked by a statement before
+	}
+	if len(written) > 0 {
+		j.add("M212", st.Line, written[0].Name, "Rows of %s are changed.", written[0].Name)
+	}
+}
+
+// held is M210: work that could have been done without the lock.
+func (j *blocking) held(s trace.Step) {
+	held := tables(s.Held, trace.Share)
+	if len(held) == 0 {
+		return
+	}
+	another := slices.ContainsFunc(tables(s.Locks, trace.Share), func(r trace.Relation) bool {
+		return !slices.ContainsFunc(held, func(h trace.Relation) bool { return h.OID == r.OID })
+	})
+	switch {
+	case len(s.Rewrote) > 0, len(s.Scanned) > 0, len(s.Rows) > 0:
+		j.addOnce("M210", s.Statement.Line, "", "This runs while %s is locked by a statement before.", held[0].Name)
+	case another:
+		j.addOnce("M210", s.Statement.Line, "", "A second table is locked while %s is locked by a statement before.", held[0].Name)
+	}
+}
+
+// repeated is M211.
+func (j *blocking) repeated() {
+	read := map[string]bool{}
+	for _, s := range j.Trace.Steps {
+		if !s.Statement.Is("alter", "table") {
+			continue
+		}
+		for _, r := range s.Scanned {
+			if read[r.Name] {
+				j.addOnce("M211", s.Statement.Line, "", "%s is read once more.", r.Name)
+			}
+			read[r.Name] = true
+		}
+	}
+}
+
+// leaks is M219, at the statement that sets what stays.
+func (j *blocking) leaks(statements []statement.Statement) {
+	for _, name := range j.Trace.Leaks {
+		line := 0
+		for _, s := range statements {
+			if hasWord(s, name) || strings.Contains(s.Text, name) || strings.HasPrefix(name, "temporary") && (hasWord(s, "temp") || hasWord(s, "temporary")) {
+				line = s.Line
+			}
+		}
+		j.add("M219", line, "", "%s stays set for the migrations that follow.", name)
+	}
+}

@@ -1,0 +1,83 @@
+package rule
+
+import (
+	"strings"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
+)
+
+// Migrated is a new migration with what it was seen to do.
+type Migrated struct {
+	File  string // of its up, in the clone
+	Trace *trace.Trace
+}
+
+// place finds the statement that made a change of the whole, the last one when there are
+// several. What no statement was seen to do is about the change as a whole.
+func place(migrated []Migrated, c schema.Change) (file string, line int) {
+	for at := len(migrated) - 1; at >= 0; at-- {
+		if migrated[at].Trace == nil {
+			continue
+		}
+		steps := migrated[at].Trace.Steps
+		for n := len(steps) - 1; n >= 0; n-- {
+			for _, did := range steps[n].Changes {
+				if about(did, c) {
+					return migrated[at].File, lineOf(steps[n].Statement, c)
+				}
+			}
+		}
+	}
+	return "", 0
+}
+
+// Place is where a difference between two schemas was made.
+func Place(migrated []Migrated, c schema.Change) (file string, line int) { return place(migrated, c) }
+
+// about tells whether a change of one statement is, or is part of, one of the whole: a
+// dropped table takes its columns along, and a constraint is made with its column.
+func about(did, c schema.Change) bool {
+	for _, o := range []schema.Object{c.Before, c.After} {
+		if o.Name == "" {
+			continue
+		}
+		for _, d := range []schema.Object{did.Before, did.After} {
+			if d.Key() == o.Key() || did.Op != schema.Changed && d.Name != "" && d.Name == o.Parent && isRelation(d.Kind) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lineOf is the line of the part of a statement that names the object.
+func lineOf(s statement.Statement, c schema.Change) int {
+	name := c.Before.Name
+	if name == "" {
+		name = c.After.Name
+	}
+	if line := s.LineOf(last(name)); line != s.Line {
+		return line
+	}
+	for _, column := range c.After.Facts.Columns {
+		if line := s.LineOf(column); line != s.Line {
+			return line
+		}
+	}
+	return s.Line
+}
+
+func last(name string) string {
+	name = strings.TrimSuffix(name[strings.LastIndexByte(name, '.')+1:], `"`)
+	return strings.TrimPrefix(name, `"`)
+}
+
+func isRelation(kind string) bool {
+	switch kind {
+	case "table", "view", "materialized view", "foreign table":
+		return true
+	}
+	return false
+}
