@@ -106,37 +106,56 @@ func modeOf(locks []trace.Lock, r trace.Relation) trace.Mode {
 // whole is M205, M207, M213 and M214: statements that name what they do.
 func (j *blocking) whole(s trace.Step) {
 	st := s.Statement
-	strong := tables(s.Locks, trace.Share)
-	existing := len(strong) > 0 || len(s.Locks) > 0
-	if !existing {
+	name := subject(s)
+	if name == "" {
 		return
 	}
-	name := s.Locks[0].Relation.Table
-	if len(strong) > 0 {
-		name = strong[0].Name
+	for _, k := range kinds {
+		if k.is(st) {
+			j.add(k.id, st.Line, name, k.text, name)
+			return
+		}
 	}
-	switch {
-	case st.Is("create") && st.Has("index") && !st.Concurrently():
-		j.add("M205", st.Line, name, "The index is built while %s cannot be written.", name)
-	case st.Is("drop", "index") && !st.Concurrently():
-		j.add("M207", st.Line, name, "DROP INDEX blocks %s; DROP INDEX CONCURRENTLY does not.", name)
-	case st.Is("reindex") && !st.Concurrently():
-		j.add("M207", st.Line, name, "REINDEX blocks %s; with CONCURRENTLY it does not.", name)
-	case st.Is("refresh") && !st.Has("concurrently"):
-		j.add("M207", st.Line, name, "REFRESH blocks who reads %s; with CONCURRENTLY it does not.", name)
-	case st.Is("alter", "table") && st.Has("detach", "partition") && !st.Concurrently():
-		j.add("M207", st.Line, name, "DETACH PARTITION blocks all of %s; with CONCURRENTLY it does not.", name)
-	case st.Is("cluster"):
-		j.add("M214", st.Line, name, "CLUSTER writes %s anew while nobody can use it.", name)
-	case st.Is("lock"):
-		j.add("M214", st.Line, name, "LOCK TABLE keeps %s to the end of the transaction.", name)
-	case st.Is("alter", "table") && (st.Has("set", "unlogged") || st.Has("set", "logged")):
-		j.add("M214", st.Line, name, "%s is written anew while nobody can use it.", name)
-	case st.Is("truncate"):
-		j.add("M213", st.Line, name, "TRUNCATE empties %s.", name)
-	case cascades(st):
+	if cascades(st) {
 		j.add("M213", st.Line, name, "CASCADE drops whatever depends on it: %s.", dropped(s.Changes))
 	}
+}
+
+// kinds are statements that say by themselves whom they block; the text names the table.
+var kinds = []struct {
+	id   string
+	is   func(statement.Statement) bool
+	text string
+}{
+	{"M205", func(s statement.Statement) bool { return s.Is("create") && s.Has("index") && !s.Concurrently() },
+		"The index is built while %s cannot be written."},
+	{"M207", func(s statement.Statement) bool { return s.Is("drop", "index") && !s.Concurrently() },
+		"DROP INDEX blocks %s; DROP INDEX CONCURRENTLY does not."},
+	{"M207", func(s statement.Statement) bool { return s.Is("reindex") && !s.Concurrently() },
+		"REINDEX blocks %s; with CONCURRENTLY it does not."},
+	{"M207", func(s statement.Statement) bool { return s.Is("refresh") && !s.Has("concurrently") },
+		"REFRESH blocks who reads %s; with CONCURRENTLY it does not."},
+	{"M207", func(s statement.Statement) bool {
+		return s.Is("alter", "table") && s.Has("detach", "partition") && !s.Concurrently()
+	}, "DETACH PARTITION blocks all of %s; with CONCURRENTLY it does not."},
+	{"M214", func(s statement.Statement) bool { return s.Is("cluster") }, "CLUSTER writes %s anew while nobody can use it."},
+	{"M214", func(s statement.Statement) bool { return s.Is("lock") }, "LOCK TABLE keeps %s to the end of the transaction."},
+	{"M214", func(s statement.Statement) bool { return s.Is("alter", "table") && (s.Has("set", "unlogged") || s.Has("set", "logged")) },
+		"%s is written anew while nobody can use it."},
+	{"M213", func(s statement.Statement) bool { return s.Is("truncate") }, "TRUNCATE empties %s."},
+}
+
+// subject is the table that production has and that a statement is about; "" is none.
+func subject(s trace.Step) string {
+	switch strong := tables(s.Locks, trace.Share); {
+	case len(strong) > 0:
+		return strong[0].Name
+	case len(s.Locks) > 0:
+		return s.Locks[0].Relation.Table
+	case len(s.Scanned) > 0 && len(s.Held) > 0:
+		return s.Scanned[0].Name // locked by a statement before
+	}
+	return ""
 }
 
 // cascades tells DROP … CASCADE from ON DELETE CASCADE.
@@ -251,13 +270,11 @@ func why(s trace.Step, r trace.Relation) (schema.Change, string) {
 	}
 	for _, c := range s.Changes {
 		o := c.After
-		if c.Kind() != "constraint" || o.Parent != r.Name && o.Facts.References != r.Name {
-			continue
-		}
 		switch {
+		case c.Kind() != "constraint" || o.Parent != r.Name && o.Facts.References != r.Name:
 		case o.Facts.Type == "f" && o.Facts.Valid:
 			return c, "M204"
-		case c.Op == schema.Added && (o.Facts.Type == "u" || o.Facts.Type == "p" || o.Facts.Type == "x") && !s.Statement.Has("using", "index"):
+		case c.Op == schema.Added && strings.Contains("upx", o.Facts.Type) && !s.Statement.Has("using", "index"):
 			return c, "M206"
 		case o.Facts.Type == "c":
 			return c, "M203"

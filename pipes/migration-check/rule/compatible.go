@@ -103,29 +103,29 @@ func (j *compatibility) stillThere(c schema.Change) bool {
 
 func (j *compatibility) column(c schema.Change) {
 	o := c.Object()
-	view := o.Facts.Relation == "v" || o.Facts.Relation == "m"
-	switch {
-	case view:
+	if o.Facts.Relation == "v" || o.Facts.Relation == "m" {
 		if c.Op == schema.Dropped || c.Op == schema.Renamed || c.Op == schema.Changed && c.Before.Facts.Type != c.After.Facts.Type {
 			j.add("M115", c, "View: %s.", c)
 		}
-	case c.Op == schema.Dropped:
+		return
+	}
+	switch c.Op {
+	case schema.Dropped:
 		if twin := j.twin(c.Before); twin != "" {
 			j.add("M104", c, "The column %s is dropped and %s of the same type added: a renaming?", c.Before.Name, twin)
 			return
 		}
 		j.add("M101", c, "The column %s is dropped.", c.Before.Name)
-	case c.Op == schema.Renamed:
+	case schema.Renamed:
 		j.add("M104", c, "The column %s is now called %s.", c.Before.Name, last(c.After.Name))
-	case c.Op == schema.Added:
-		f := c.After.Facts
-		if f.NotNull && f.Default == "" && f.Identity == "" && f.Generated == "" {
+	case schema.Added:
+		if f := c.After.Facts; f.NotNull && !f.FillsItself() {
 			j.add("M106", c, "INSERTs of the old release do not give %s, which is NOT NULL and has no default.", c.After.Name)
 		}
-	case c.Op == schema.Changed:
+	case schema.Changed:
 		j.columnChanged(c)
 	}
-	if !view && (c.Op == schema.Added || c.Op == schema.Changed) && c.After.Facts.Type == "json" && c.Before.Facts.Type != "json" {
+	if c.After.Facts.Type == "json" && c.Before.Facts.Type != "json" {
 		j.add("M218", c, "The column %s is of type json.", c.After.Name)
 	}
 }
@@ -156,8 +156,7 @@ func (j *compatibility) columnChanged(c schema.Change) {
 	if was.NotNull && !is.NotNull {
 		j.add("M111", c, "%s may be NULL now.", name)
 	}
-	given := is.Default != "" || is.Identity != "" || is.Generated != ""
-	if was.Default != "" && !given && is.NotNull {
+	if was.Default != "" && !is.FillsItself() && is.NotNull {
 		j.add("M108", c, "%s loses its default %s.", name, was.Default)
 	}
 	if was.Identity != "a" && is.Identity == "a" || was.Generated == "" && is.Generated != "" {

@@ -23,34 +23,39 @@ func widens(from, to string) bool {
 	if a == nil || b == nil || a[4] != b[4] || a[5] != b[5] {
 		return false
 	}
-	length := func(text string) int {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			return 1 << 30 // not limited
-		}
-		return n
-	}
 	nameA, nameB := strings.TrimSpace(a[1]), strings.TrimSpace(b[1])
 	switch {
 	case nameA == "numeric" && nameB == "numeric":
-		if b[2] == "" {
-			return true
-		}
-		scaleA, scaleB := length(a[3]), length(b[3])
-		if a[2] == "" {
-			return false
-		}
-		if a[3] == "" {
-			scaleA = 0
-		}
-		if b[3] == "" {
-			scaleB = 0
-		}
-		return scaleB >= scaleA && length(b[2])-scaleB >= length(a[2])-scaleA
+		return widerNumeric(a[2], a[3], b[2], b[3])
 	case nameA == nameB:
 		return length(b[2]) >= length(a[2])
 	case nameB == "numeric":
 		return slices.Contains(wider[nameA], nameB) && b[2] == ""
 	}
 	return slices.Contains(wider[nameA], nameB) && length(b[2]) >= length(a[2])
+}
+
+// length is what is in brackets; without, it is not limited.
+func length(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 1 << 30
+	}
+	return n
+}
+
+// widerNumeric compares the digits before and behind the point. A precision without a
+// scale has none behind it.
+func widerNumeric(precisionA, scaleA, precisionB, scaleB string) bool {
+	if precisionB == "" || precisionA == "" {
+		return precisionB == ""
+	}
+	digits := func(scale string) int {
+		if scale == "" {
+			return 0
+		}
+		return length(scale)
+	}
+	behindA, behindB := digits(scaleA), digits(scaleB)
+	return behindB >= behindA && length(precisionB)-behindB >= length(precisionA)-behindA
 }

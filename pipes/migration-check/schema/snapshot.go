@@ -49,6 +49,9 @@ type Facts struct {
 	Labels     []string `json:"labels"`
 }
 
+// FillsItself tells a column that an INSERT may leave out.
+func (f Facts) FillsItself() bool { return f.Default != "" || f.Identity != "" || f.Generated != "" }
+
 // Key identifies an object between two snapshots.
 type Key struct{ Kind, Name string }
 

@@ -101,6 +101,9 @@ func (g GolangMigrate) classify(ctx context.Context, d *server.Database, f *fold
 	if !ok || !found {
 		return exit.Unablef("golang-migrate: %w", explained)
 	}
+	if byValue.OrigErr != nil && !errors.Is(explained, server.ErrLimit) {
+		explained = byValue.OrigErr // which the library's own error does not unwrap to
+	}
 	return server.MissingExtension(newFailure(m, direction, explained))
 }
 

@@ -1,0 +1,64 @@
+package check
+
+import (
+	"errors"
+	"strings"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
+	"bitbucket.org/fearless/pipes/shared/exit"
+)
+
+// failure splits what a tool returned: a migration that failed is an answer, everything
+// else an error. Nothing to do is neither.
+func (c *check) failure(err error) (*tool.Failure, error) {
+	var failed *tool.Failure
+	var ours *exit.Error
+	switch {
+	case err == nil, errors.Is(err, tool.ErrNothing):
+		return nil, nil
+	case errors.As(err, &ours):
+		return nil, err // such as an extension that is not there: nothing was judged
+	case errors.As(err, &failed):
+		return failed, nil
+	}
+	return nil, err
+}
+
+func errorOf(failed *tool.Failure, err error) error {
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// line is where a migration failed, as far as the server has told.
+func (c *check) line(failed *tool.Failure) int {
+	for _, f := range c.head.Files {
+		if f.Name != failed.File || failed.Position <= 0 {
+			continue
+		}
+		runes := []rune(f.Text)
+		at := len(string(runes[:min(int(failed.Position)-1, len(runes))]))
+		return 1 + strings.Count(f.Text[:at], "\n")
+	}
+	return 0
+}
+
+// needsRights tells a refusal that a superuser would not have met.
+func needsRights(failed *tool.Failure) bool { return failed.Code == "42501" }
+
+// meetsRows tells a refusal that depends on the rows that are there.
+func meetsRows(code string) bool {
+	return strings.HasPrefix(code, "23") || strings.HasPrefix(code, "22")
+}
+
+// concurrently tells whether a file builds or drops an index beside those who work.
+func concurrently(text string) bool {
+	for _, s := range statement.Split(text) {
+		if s.Concurrently() {
+			return true
+		}
+	}
+	return false
+}

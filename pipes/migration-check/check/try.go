@@ -1,0 +1,359 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/folder"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/rows"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/rule"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
+	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/finding"
+)
+
+// attempt is one new migration on the state before it.
+type attempt struct {
+	*check
+	folder    *folder.Folder // as far as this migration
+	migration folder.Migration
+	file      string // of its up, in the clone
+	measured  Migration
+
+	before, after *schema.Snapshot
+	trace         *trace.Trace
+	rows          rows.Contents // of touched tables, before
+	touched       []string
+}
+
+// try traces a migration in a clone, applies it through the tool, and takes it back and
+// applies it again in another clone.
+func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
+	a := &attempt{check: c, migration: m, file: c.head.InClone(m.Up.File), before: c.atHead, folder: c.until(at)}
+	if a.before == nil {
+		a.before = c.atBase
+	}
+	a.measured = Migration{Name: m.Name(), File: a.file, HasDown: m.Down.Exists()}
+	defer func() { c.result.Migrations = append(c.result.Migrations, a.measured) }()
+	if !m.Up.Exists() {
+		return nil // I08 has said it
+	}
+	if err := a.observe(ctx); err != nil {
+		return err
+	}
+	if err := a.up(ctx); err != nil || c.broken {
+		return err
+	}
+	c.migrated = append(c.migrated, rule.Migrated{File: a.file, Trace: a.trace})
+	c.findings = append(c.findings, rule.Blocking(rule.Migrated{File: a.file, Trace: a.trace}, statement.Split(m.Up.Text), c.s.Large)...)
+	c.atHead = a.after
+	if !m.Down.Exists() {
+		c.notJudged("the way back from " + m.Name() + ": it has no down migration")
+		return nil
+	}
+	return a.back(ctx)
+}
+
+// until is the folder as it was when the at-th new migration was the last one: those of
+// the base, and the new ones up to it.
+func (c *check) until(at int) *folder.Folder {
+	files := slices.Clone(c.before.Files)
+	for _, m := range c.new[:at+1] {
+		for _, p := range []folder.Part{m.Up, m.Down} {
+			for _, f := range c.head.Files {
+				if f.Name == p.File && !slices.Contains(files, f) {
+					files = append(files, f)
+				}
+			}
+		}
+	}
+	return folder.Read(c.head.Format, c.head.Path, files)
+}
+
+// clone copies the state; it is dropped soon, since each takes 8 MB.
+func (c *check) clone(ctx context.Context, purpose string, use func(*server.Database) error) error {
+	d, err := c.server.Clone(ctx, purpose, c.state)
+	if err != nil {
+		return err
+	}
+	if err := use(d); err != nil {
+		return err
+	}
+	return c.server.Drop(ctx, d)
+}
+
+// observe traces the migration.
+func (a *attempt) observe(ctx context.Context) error {
+	return a.clone(ctx, "trace", func(d *server.Database) error {
+		var err error
+		a.trace, err = trace.Run(ctx, d, a.migration.Up.Text, trace.Options{Ignore: a.tool.Bookkeeping(), Existing: a.existing})
+		if err != nil {
+			return err
+		}
+		a.measured.Up = milliseconds(a.trace.Took)
+		a.measured.Rewrites, a.measured.Scans = nil, nil
+		lock, _ := a.trace.Strongest()
+		if lock.Mode > trace.AccessShare {
+			a.measured.Lock = fmt.Sprintf("%s on %s", lock.Mode, lock.Relation.Name)
+		}
+		touched := map[string]bool{}
+		for _, s := range a.trace.Steps {
+			for _, r := range s.Rewrote {
+				a.measured.Rewrites = append(a.measured.Rewrites, r.Name)
+			}
+			for _, r := range s.Scanned {
+				a.measured.Scans = append(a.measured.Scans, r.Name)
+			}
+			for _, l := range s.Locks {
+				if l.Mode >= trace.RowExclusive {
+					touched[l.Relation.Table] = true
+				}
+			}
+			for _, r := range s.Rows {
+				touched[r.Relation.Name] = true
+			}
+		}
+		a.touched = slices.Sorted(maps.Keys(touched))
+		a.measured.Rewrites, a.measured.Scans = each(a.measured.Rewrites), each(a.measured.Scans)
+		return nil
+	})
+}
+
+// each keeps one of equal names.
+func each(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// up is D02: the tool applies the migration to the state.
+func (a *attempt) up(ctx context.Context) error {
+	var err error
+	if a.rows, err = a.contents(ctx, a.state, a.touched); err != nil {
+		return err
+	}
+	a.measured.RowsBefore = a.rows.Total()
+	failed, err := a.failure(a.tool.Step(ctx, a.state, a.folder, tool.Up))
+	if err != nil {
+		return err
+	}
+	if failed != nil {
+		return a.failed(ctx, failed)
+	}
+	if a.trace.Failed != nil {
+		return exit.Unablef("%s: the tool applies it, but statement by statement it fails on line %d: %w", a.file, a.trace.Failed.Line, a.trace.Failed.Err)
+	}
+	if a.after, err = a.snapshot(ctx, a.state); err != nil {
+		return err
+	}
+	if differs := schema.Compare(a.after, a.trace.After); len(differs) > 0 {
+		return exit.Unablef("%s: statement by statement it leads to another schema than the tool does, so what it blocks is not known: %s", a.file, differs[0])
+	}
+	now, err := a.contents(ctx, a.state, nil)
+	if err != nil {
+		return err
+	}
+	renamed := a.renamed()
+	for table := range a.rows {
+		name := table
+		if to, ok := renamed[table]; ok {
+			name = to
+		}
+		a.measured.RowsAfter += now[name].Count
+	}
+	for _, loss := range rows.Compare(a.rows, now, renamed, a.written()) {
+		a.add(rule.Find("D06").Finding(a.file, a.lineOf(loss), "After the up: %s.", loss.Text))
+	}
+	return nil
+}
+
+// contents reads tables; with none named, those that were read before, under whatever
+// name they have now.
+func (a *attempt) contents(ctx context.Context, d *server.Database, tables []string) (rows.Contents, error) {
+	if tables == nil {
+		if len(a.rows) == 0 {
+			return rows.Contents{}, nil
+		}
+		renamed := a.renamed()
+		for table := range a.rows {
+			tables = append(tables, table)
+			if to, ok := renamed[table]; ok {
+				tables = append(tables, to)
+			}
+		}
+	}
+	if len(tables) == 0 {
+		return rows.Contents{}, nil
+	}
+	conn, err := d.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return rows.Take(ctx, conn, tables)
+}
+
+// renamed are the new names of tables and columns.
+func (a *attempt) renamed() map[string]string {
+	names := map[string]string{}
+	if a.after == nil {
+		return names
+	}
+	for _, c := range schema.Follow(a.before, a.after) {
+		if c.Op == schema.Renamed {
+			names[c.Before.Name] = c.After.Name
+		}
+	}
+	return names
+}
+
+// written are the tables in which a statement changed rows on purpose.
+func (a *attempt) written() map[string]bool {
+	tables := map[string]bool{}
+	for _, s := range a.trace.Steps {
+		for _, r := range s.Rows {
+			if r.Updated > 0 {
+				tables[r.Relation.Name] = true
+			}
+		}
+	}
+	return tables
+}
+
+func (a *attempt) lineOf(loss rows.Loss) int {
+	for _, s := range a.trace.Steps {
+		for _, change := range s.Changes {
+			if change.Object().Name == loss.Table+"."+loss.Column {
+				return s.Statement.LineOf(loss.Column)
+			}
+		}
+		for _, r := range s.Rows {
+			if r.Relation.Name == loss.Table && r.Deleted > 0 {
+				return s.Statement.Line
+			}
+		}
+		if slices.ContainsFunc(s.Rewrote, func(r trace.Relation) bool { return r.Name == loss.Table }) {
+			return s.Statement.Line
+		}
+	}
+	return 0
+}
+
+// failed reports D02 or D10 on the statement that failed. Where only rows with NULL in
+// them are in the way, and those are of our making, it is a warning.
+func (a *attempt) failed(ctx context.Context, failed *tool.Failure) error {
+	line := a.line(failed)
+	if a.trace.Failed != nil {
+		line = a.trace.Failed.Line
+	}
+	a.measured.Failed = true
+	for _, f := range rule.Blocking(rule.Migrated{File: a.file}, statement.Split(a.migration.Up.Text), nil) {
+		a.add(f) // what the text alone says, such as the reason
+	}
+	id, message := "D02", fmt.Sprintf("On the base's schema: %v", failed.Err)
+	if needsRights(failed) {
+		id = "D10"
+	}
+	f := rule.Find(id).Finding(a.file, line, "%s", message)
+	if !meetsRows(failed.Code) {
+		a.broken = true
+		a.add(f)
+		return nil
+	}
+	f.Message += "; it meets rows: " + a.seedWords()
+	if a.s.SeedFile == "" && len(a.migrated) == 0 {
+		again, err := a.withoutNulls(ctx)
+		if err != nil {
+			return err
+		}
+		if again {
+			f.Severity = finding.Warning
+			f.Message += ", and works on rows without NULL"
+			a.add(f)
+			a.measured.Failed = false
+			if err := a.observe(ctx); err != nil {
+				return err
+			}
+			return a.up(ctx)
+		}
+	}
+	a.broken = true
+	a.add(f)
+	return nil
+}
+
+func (a *attempt) seedWords() string {
+	if a.s.SeedFile != "" {
+		return "those of " + a.s.SeedFile
+	}
+	return "generated ones; give your own in SEED_FILE if none like them can exist"
+}
+
+// withoutNulls makes the state anew with complete rows only, and tells in a clone of it
+// whether the migration works there.
+func (a *attempt) withoutNulls(ctx context.Context) (works bool, err error) {
+	state, err := a.server.Create(ctx, "state")
+	if err != nil {
+		return false, err
+	}
+	if _, err := a.failure(a.tool.Up(ctx, state, a.check.before)); err != nil {
+		return false, err
+	}
+	a.state = state
+	if err := a.seed(ctx, state, false); err != nil {
+		return false, err
+	}
+	err = a.clone(ctx, "again", func(d *server.Database) error {
+		failed, err := a.failure(a.tool.Step(ctx, d, a.folder, tool.Up))
+		works = failed == nil && err == nil
+		return err
+	})
+	return works, err
+}
+
+// seed fills the base's tables.
+func (c *check) seed(ctx context.Context, d *server.Database, withNulls bool) error {
+	conn, err := d.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if c.existing, err = trace.Existing(ctx, conn); err != nil {
+		return exit.Unablef("scratch database: %w", err)
+	}
+	if c.s.SeedFile != "" {
+		text, err := os.ReadFile(filepath.Join(c.repo.Dir, filepath.FromSlash(c.s.SeedFile)))
+		if err != nil {
+			return exit.Invalidf("SEED_FILE: %w", err)
+		}
+		for _, s := range statement.Split(string(text)) {
+			if _, err := conn.Exec(ctx, s.Text); err != nil {
+				return exit.Invalidf("SEED_FILE: %s:%d: %w", c.s.SeedFile, s.Line, c.server.Explain(err)).
+					Hint("It is run on the schema of the base, not on that of the change.")
+			}
+		}
+		return nil
+	}
+	made, err := rows.Generate(ctx, conn, c.tool.Bookkeeping(), withNulls)
+	if err != nil {
+		return exit.Unablef("%w", c.server.Explain(err))
+	}
+	if withNulls {
+		c.rt.Console.Info("%s in %s to try them on", count(made.Rows, "row"), count(made.Tables, "table"))
+		for _, empty := range made.Empty {
+			c.notJudged("rows of " + firstLine(strings.TrimSpace(empty)))
+		}
+	}
+	return nil
+}
