@@ -140,7 +140,9 @@ var kinds = []struct {
 	}, "DETACH PARTITION blocks all of %s; with CONCURRENTLY it does not."},
 	{"M214", func(s statement.Statement) bool { return s.Is("cluster") }, "CLUSTER writes %s anew while nobody can use it."},
 	{"M214", func(s statement.Statement) bool { return s.Is("lock") }, "LOCK TABLE keeps %s to the end of the transaction."},
-	{"M214", func(s statement.Statement) bool { return s.Is("alter", "table") && (s.Has("set", "unlogged") || s.Has("set", "logged")) },
+	{"M214", func(s statement.Statement) bool {
+		return s.Is("alter", "table") && (s.Has("set", "unlogged") || s.Has("set", "logged"))
+	},
 		"%s is written anew while nobody can use it."},
 	{"M213", func(s statement.Statement) bool { return s.Is("truncate") }, "TRUNCATE empties %s."},
 }

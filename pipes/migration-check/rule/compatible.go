@@ -310,14 +310,22 @@ func (j *compatibility) right(c schema.Change) {
 	j.add("M116", c, "The policy %s on %s: %s.", last(c.Object().Name), c.Object().Parent, c.Op)
 }
 
-// order is M120, for tables that were built anew under their old name.
+// order is M120, for tables that were built anew under their old name, and for columns
+// that were.
 func (j *compatibility) order() {
 	for _, t := range j.after.Of("table") {
 		was, ok := j.before.Find("table", t.Name)
-		if !ok || slices.Equal(columns(j.before, was, j.after), columns(j.after, t, j.before)) {
+		if !ok {
 			continue
 		}
-		j.add("M120", schema.Change{Op: schema.Renamed, Before: was, After: t}, "The columns of %s are in another order.", t.Name)
+		old, now := columns(j.before, was, j.after), columns(j.after, t, j.before)
+		for at := range old {
+			if old[at] != now[at] {
+				moved, _ := j.after.Find("column", old[at])
+				j.add("M120", schema.Change{Op: schema.Changed, Before: moved, After: moved}, "The columns of %s are in another order.", t.Name)
+				break
+			}
+		}
 	}
 }
 

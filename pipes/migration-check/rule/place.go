@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"slices"
 	"strings"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
@@ -26,6 +27,24 @@ func place(migrated []Migrated, c schema.Change) (file string, line int) {
 			for _, did := range steps[n].Changes {
 				if about(did, c) {
 					return migrated[at].File, lineOf(steps[n].Statement, c)
+				}
+			}
+		}
+	}
+	return locked(migrated, c.Object())
+}
+
+// locked finds the last statement that locked the relation of an object most strongly,
+// for what the two snapshots around a statement do not tell.
+func locked(migrated []Migrated, o schema.Object) (file string, line int) {
+	for _, m := range slices.Backward(migrated) {
+		if m.Trace == nil {
+			continue
+		}
+		for _, s := range slices.Backward(m.Trace.Steps) {
+			for _, l := range s.Locks {
+				if l.Mode == trace.AccessExclusive && (l.Relation.Name == o.Parent || l.Relation.Name == o.Name) {
+					return m.File, s.Statement.Line
 				}
 			}
 		}
