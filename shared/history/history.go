@@ -114,3 +114,12 @@ func missing(err, cause error) error {
 
 // short is a hash as people read it, with as many digits as Bitbucket shows.
 func short(hash string) string { return hash[:min(len(hash), 12)] }
+
+// Message is what was written about a commit.
+func (r *Repository) Message(ctx context.Context, commit string) (string, error) {
+	text, err := r.output(ctx, "log", "-1", "--format=%B", "--end-of-options", commit)
+	if err != nil {
+		return "", exit.Unablef("the message of commit %s: %w", short(commit), err)
+	}
+	return string(text), nil
+}

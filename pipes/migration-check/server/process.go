@@ -19,6 +19,10 @@ import (
 	"bitbucket.org/fearless/pipes/shared/undo"
 )
 
+// longestParent leaves room for the name of the directory and that of the socket in it:
+// an address of a socket has 107 bytes.
+const longestParent = 60
+
 const superuser = "postgres"
 
 // process is the private server and the directory with its data, socket and log.
@@ -41,6 +45,9 @@ func begin(ctx context.Context, o Options, stack *undo.Stack) (*process, error) 
 	}
 	parent := o.Parent
 	if parent == "" {
+		parent = os.TempDir()
+	}
+	if len(parent) > longestParent {
 		parent = "/tmp"
 	}
 	dir, err := os.MkdirTemp(parent, "fearless-postgres-")

@@ -20,7 +20,7 @@ import (
 // Options say how a server is run and what user SQL may use of it.
 type Options struct {
 	Binaries string // folder of initdb and postgres; "" is looked for
-	Parent   string // where the server's directory is made; "" is /tmp, since a socket's path is short
+	Parent   string // where the server's directory is made; "" is that of temporary files; /tmp when its path is long
 
 	Statement time.Duration // how long one statement, or one file sent as a whole, may run; 0 is for ever
 	Disk      int64         // bytes that the private server's directory may take; 0 is no limit

@@ -85,9 +85,8 @@ func (g GolangMigrate) classify(ctx context.Context, d *server.Database, f *fold
 	}
 	explained := d.Server().Explain(err)
 	var byValue database.Error
-	var byPointer *database.Error
-	if errors.As(explained, &byPointer) || !errors.As(explained, &byValue) && !errors.Is(explained, server.ErrLimit) {
-		return exit.Unablef("golang-migrate: %w", explained)
+	if !errors.As(explained, &byValue) && !errors.Is(explained, server.ErrLimit) {
+		return exit.Unablef("golang-migrate: %w", explained) // its bookkeeping, not a migration
 	}
 	version, ok := g.dirty(ctx, d)
 	if !ok {

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/check"
+	"bitbucket.org/fearless/pipes/shared/pipe"
+)
+
+// asMain makes this test binary the program itself, main and all.
+const asMain = "STORY_AS_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asMain) != "" {
+		main()
+	}
+	testscript.Main(m, map[string]func(){
+		"migration-check": func() {
+			os.Exit(pipe.Pipe[check.Settings]{Name: check.Name, Run: check.Run}.Main(pipe.OS()))
+		},
+	})
+}
+
+// TestStories runs the program as a pipeline does, on real clones and real databases.
+// After each run no server and no directory may be left.
+func TestStories(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			// Not below the script's own folder, into which the server's user may not look.
+			dir, err := os.MkdirTemp("", "story-") //nolint:usetesting // that of the test is not readable for others
+			if err != nil {
+				return err
+			}
+			env.Defer(func() { _ = os.RemoveAll(dir) })
+			env.Setenv("TMPDIR", dir)
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+			return os.Chmod(dir, 0o755)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"change": change, "ends-with": endsWith},
+	})
+}
+
+// change makes a clone in the folder clone: the main branch holds the files of the first
+// argument, the branch feature, which is checked out, those of the second over them. A
+// third one is what main has got since. A file named DELETE lists what the branch deletes.
+func change(ts *testscript.TestScript, _ bool, args []string) {
+	clone, origin := ts.MkAbs("clone"), ts.MkAbs("origin.git")
+	ts.Check(os.RemoveAll(clone))
+	ts.Check(os.RemoveAll(origin))
+	git := func(args ...string) {
+		ts.Check(ts.Exec("git", append([]string{"-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-C", clone}, args...)...))
+	}
+	commit := func(branch, from, message string) {
+		copyInto(ts, ts.MkAbs(from), clone)
+		git("add", "-A")
+		git("commit", "-q", "--allow-empty", "-m", message)
+		git("push", "-q", "origin", branch)
+	}
+	ts.Check(os.MkdirAll(clone, 0o755))
+	ts.Check(ts.Exec("git", "init", "-q", "--bare", "-b", "main", origin))
+	git("init", "-q", "-b", "main")
+	git("remote", "add", "origin", origin)
+	commit("main", args[0], "base")
+	if len(args) > 2 {
+		git("branch", "feature")
+		commit("main", args[2], "meanwhile")
+		git("checkout", "-q", "feature")
+	} else {
+		git("checkout", "-q", "-b", "feature")
+	}
+	message := "change"
+	if text, err := os.ReadFile(ts.MkAbs("message")); err == nil {
+		message = string(text)
+	}
+	commit("feature", args[1], message)
+	git("fetch", "-q")
+}
+
+func copyInto(ts *testscript.TestScript, from, to string) {
+	err := filepath.WalkDir(from, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(from, name)
+		if err != nil {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if rel == "DELETE" {
+			for gone := range strings.FieldsSeq(string(text)) {
+				if err := os.Remove(filepath.Join(to, gone)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(to, rel)), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, rel), text, 0o644)
+	})
+	if !errors.Is(err, fs.ErrNotExist) {
+		ts.Check(err)
+	}
+}
+
+// endsWith runs the check in the clone, with the variables given, and holds its exit code
+// against the first argument. Its output is there for stdout, as after an exec.
+func endsWith(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ts.Check(ts.Chdir(ts.MkAbs("clone")))
+	err = ts.Exec("env", append(args[1:], "migration-check")...)
+	ts.Check(ts.Chdir(".."))
+	var ended *exec.ExitError
+	code := 0
+	if errors.As(err, &ended) {
+		code = ended.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if code != want {
+		ts.Fatalf("migration-check ended with %d, want %d", code, want)
+	}
+	nothingLeft(ts)
+}
+
+// nothingLeft looks for directories and processes of the scratch server.
+func nothingLeft(ts *testscript.TestScript) {
+	dir := ts.Getenv("TMPDIR")
+	left, err := os.ReadDir(dir)
+	ts.Check(err)
+	for _, entry := range left {
+		ts.Fatalf("left behind: %s", filepath.Join(dir, entry.Name()))
+	}
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	ts.Check(err)
+	for _, name := range lines {
+		if text, err := os.ReadFile(name); err == nil && strings.Contains(string(text), dir+"/fearless-postgres") {
+			ts.Fatalf("still running: %s", text)
+		}
+	}
+}
+
+// TestProgramStarts makes sure that main itself, not only what it calls, works.
+func TestProgramStarts(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Env = []string{asMain + "=yes", "TOOL=hammer"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "TOOL") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
