@@ -4,6 +4,7 @@ import (
 	"bitbucket.org/fearless/pipes/pipes/ami-bake/bake"
 	"bitbucket.org/fearless/pipes/pipes/deploy-env/rollout"
 	"bitbucket.org/fearless/pipes/pipes/lint-gate/gate"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/check"
 	"bitbucket.org/fearless/pipes/shared/settings"
 )
 
@@ -44,6 +45,14 @@ var pipes = []page{
 		Category:    "Deployment",
 		Tags:        []string{"aws", "ec2", "ami", "image", "deployment"},
 		Variables:   settings.Describe(bake.Settings{}),
+	},
+	{
+		Name:        "migration-check",
+		Title:       "Migration check",
+		Description: "Tells whether a change needs a database migration, and whether those it brings work.",
+		Category:    "Code quality",
+		Tags:        []string{"database", "migration", "postgresql", "golang-migrate", "zero-downtime"},
+		Variables:   settings.Describe(check.Settings{}),
 	},
 	{
 		Name:        "deploy-env",

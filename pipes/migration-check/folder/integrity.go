@@ -120,7 +120,7 @@ func (j *judge) duplicates() {
 	}
 	for _, m := range j.new {
 		up, down := j.Head.title(m.Up), j.Head.title(m.Down)
-		if up != down && m.Up.Exists() && m.Down.Exists() {
+		if up != down && m.Up.Exists() && m.Down.Exists() && m.Up.File != m.Down.File {
 			j.add("I04", m.Down.File, 0, "Version %s goes up as %q and down as %q: two migrations, or one with two names?", m.Version, up, down)
 		}
 	}
