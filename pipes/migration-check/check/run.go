@@ -58,6 +58,7 @@ type check struct {
 	server   *server.Server
 	fresh    *server.Database // the head's migrations, from nothing
 	state    *server.Database // the base's, with rows; then one new migration after the other
+	two      *server.Database // the base's, without rows, for two runners
 	existing map[int64]bool   // relations of the base
 	broken   bool             // a migration failed, so the following ones were not tried
 
@@ -195,6 +196,10 @@ func (c *check) apply(ctx context.Context) error {
 		return nil // it does not work at the base either; said
 	}
 	for at, m := range c.new {
+		if highest, any := c.before.Highest(); any && m.Version.Compare(highest) < 0 {
+			c.notJudged(m.Name() + ": databases that stand at the base never run it")
+			continue
+		}
 		if c.broken {
 			c.notJudged(m.Name() + ": a migration before it failed")
 			continue
@@ -244,9 +249,12 @@ func (c *check) toBase(ctx context.Context) error {
 		return err
 	}
 	c.result.Before = c.atBase.Fingerprint()
+	c.atHead = c.atBase
 	if len(c.new) == 0 {
-		c.atHead = c.atBase
 		return nil
+	}
+	if c.two, err = c.server.Clone(ctx, "two", c.state); err != nil {
+		return err
 	}
 	return c.seed(ctx, c.state, true)
 }

@@ -40,9 +40,6 @@ type attempt struct {
 // applies it again in another clone.
 func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
 	a := &attempt{check: c, migration: m, file: c.head.InClone(m.Up.File), before: c.atHead, folder: c.until(at)}
-	if a.before == nil {
-		a.before = c.atBase
-	}
 	a.measured = Migration{Name: m.Name(), File: a.file, HasDown: m.Down.Exists()}
 	defer func() { c.result.Migrations = append(c.result.Migrations, a.measured) }()
 	if !m.Up.Exists() {
