@@ -57,11 +57,20 @@ RUN --mount=type=cache,target=/cache \
       -o /out/deploy-env ./pipes/deploy-env
 
 FROM build AS build-pipes
+FROM build AS build-migration-check
 ARG TARGETARCH
 ARG VERSION
 RUN --mount=type=cache,target=/cache \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
       -o /out/pipes ./pipes
+      -o /out/migration-check ./pipes/migration-check
+
+# The PostgreSQL that migrations are tried on, 15, which is Debian 12's: old enough that what works there works on what
+# people run, and its packages get security fixes. git finds the base. 35 MB compressed, against 80 of the packages.
+FROM debian:bookworm-slim AS postgres
+RUN apt-get update && apt-get install -y --no-install-recommends binutils git postgresql-15 tzdata
+COPY tools/image/postgres /usr/local/bin/collect
+RUN collect /root-of-image
 
 # What every pipe stands on: no shell, no packages, nothing to patch but the pipe itself.
 # It runs as root, the only user that may write to the clone: the build container's root owns it, and a pipe's outputs
@@ -116,3 +125,11 @@ COPY --from=boot /out/ /
 COPY LICENSE pipe.yml README.md /
 COPY --from=build-pipes /out/pipes /pipes
 ENTRYPOINT ["/pipes"]
+FROM pipe AS migration-check
+LABEL org.opencontainers.image.title="migration-check" \
+      org.opencontainers.image.description="Tells whether a change needs a migration, and whether those it brings work"
+COPY --from=postgres /root-of-image/ /
+ENV PATH=/usr/bin:/bin
+COPY LICENSE pipes/migration-check/pipe.yml pipes/migration-check/README.md /
+COPY --from=build-migration-check /out/migration-check /migration-check
+ENTRYPOINT ["/migration-check"]

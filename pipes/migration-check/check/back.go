@@ -104,7 +104,7 @@ func (a *attempt) notRestored(ctx context.Context, down string, left []schema.Ch
 		return err
 	}
 	for _, c := range left {
-		file, line := rule.Place([]rule.Migrated{{File: down, Trace: t}}, c)
+		file, line := rule.Made([]rule.Migrated{{File: down, Trace: t}}, c)
 		if file == "" {
 			file, line = rule.Place([]rule.Migrated{{File: a.file, Trace: a.trace}}, c)
 		}

@@ -18,6 +18,14 @@ type Migrated struct {
 // place finds the statement that made a change of the whole, the last one when there are
 // several. What no statement was seen to do is about the change as a whole.
 func place(migrated []Migrated, c schema.Change) (file string, line int) {
+	if file, line = Made(migrated, c); file != "" {
+		return file, line
+	}
+	return locked(migrated, c.Object())
+}
+
+// Made is the statement that was seen to make the change; "" is none.
+func Made(migrated []Migrated, c schema.Change) (file string, line int) {
 	for at := len(migrated) - 1; at >= 0; at-- {
 		if migrated[at].Trace == nil {
 			continue
@@ -31,7 +39,7 @@ func place(migrated []Migrated, c schema.Change) (file string, line int) {
 			}
 		}
 	}
-	return locked(migrated, c.Object())
+	return "", 0
 }
 
 // locked finds the last statement that locked the relation of an object most strongly,

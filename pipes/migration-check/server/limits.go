@@ -12,9 +12,13 @@ import (
 	"bitbucket.org/fearless/pipes/shared/settings"
 )
 
-// pace is how often the limits are looked at: much shorter than any useful limit, and
-// cheap, since a cluster has about a thousand files.
-const pace = 200 * time.Millisecond
+// pace is how often the limits are looked at: much shorter than any useful limit. Adding
+// up the files of a large schema's databases takes long, so that a look is followed by a
+// pause of at least twenty times its own time.
+const (
+	pace  = 200 * time.Millisecond
+	pause = 20
+)
 
 // watch ends what takes too long or too much, from outside: SQL may set its own
 // statement_timeout to zero, and dumps do. It ends when the stack runs.
@@ -28,14 +32,16 @@ func (s *Server) watch(ctx context.Context) error {
 	go func() {
 		defer close(done)
 		defer conn.Close(context.WithoutCancel(ctx))
-		tick := time.NewTicker(pace)
-		defer tick.Stop()
+		next := time.NewTimer(pace)
+		defer next.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-tick.C:
+			case <-next.C:
+				began := time.Now()
 				s.enforce(ctx, conn)
+				next.Reset(max(pace, pause*time.Since(began)))
 			}
 		}
 	}()
