@@ -57,12 +57,17 @@ RUN --mount=type=cache,target=/cache \
       -o /out/deploy-env ./pipes/deploy-env
 
 FROM build AS build-pipes
-FROM build AS build-migration-check
 ARG TARGETARCH
 ARG VERSION
 RUN --mount=type=cache,target=/cache \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
       -o /out/pipes ./pipes
+
+FROM build AS build-migration-check
+ARG TARGETARCH
+ARG VERSION
+RUN --mount=type=cache,target=/cache \
+    GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
       -o /out/migration-check ./pipes/migration-check
 
 # The PostgreSQL that migrations are tried on, 15, which is Debian 12's: old enough that what works there works on what
@@ -125,6 +130,7 @@ COPY --from=boot /out/ /
 COPY LICENSE pipe.yml README.md /
 COPY --from=build-pipes /out/pipes /pipes
 ENTRYPOINT ["/pipes"]
+
 FROM pipe AS migration-check
 LABEL org.opencontainers.image.title="migration-check" \
       org.opencontainers.image.description="Tells whether a change needs a migration, and whether those it brings work"

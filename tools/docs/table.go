@@ -39,20 +39,20 @@ var pipes = []page{
 		Variables:   settings.Describe(gate.Settings{}),
 	},
 	{
-		Name:        "ami-bake",
-		Title:       "AMI bake",
-		Description: "Bakes a commit into an Amazon machine image that any server role starts from.",
-		Category:    "Deployment",
-		Tags:        []string{"aws", "ec2", "ami", "image", "deployment"},
-		Variables:   settings.Describe(bake.Settings{}),
-	},
-	{
 		Name:        "migration-check",
 		Title:       "Migration check",
 		Description: "Tells whether a change needs a database migration, and whether those it brings work.",
 		Category:    "Code quality",
 		Tags:        []string{"database", "migration", "postgresql", "golang-migrate", "zero-downtime"},
 		Variables:   settings.Describe(check.Settings{}),
+	},
+	{
+		Name:        "ami-bake",
+		Title:       "AMI bake",
+		Description: "Bakes a commit into an Amazon machine image that any server role starts from.",
+		Category:    "Deployment",
+		Tags:        []string{"aws", "ec2", "ami", "image", "deployment"},
+		Variables:   settings.Describe(bake.Settings{}),
 	},
 	{
 		Name:        "deploy-env",
