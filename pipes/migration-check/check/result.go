@@ -52,6 +52,18 @@ type Migration struct {
 	Failed     bool     `json:"failed"`
 }
 
+// fill makes lists of what is nothing: programs that read the result need no null.
+func (r *Result) fill() {
+	r.Migrations = append([]Migration{}, r.Migrations...)
+	for i := range r.Migrations {
+		m := &r.Migrations[i]
+		m.Rewrites, m.Scans = append([]string{}, m.Rewrites...), append([]string{}, m.Scans...)
+	}
+	r.Findings = append([]finding.Finding{}, r.Findings...)
+	r.Accepted = append([]rule.Accepted{}, r.Accepted...)
+	r.NotJudged = append([]string{}, r.NotJudged...)
+}
+
 // Summary says it in one line.
 func (r *Result) Summary() string {
 	if r.Verdict == Error {

@@ -42,6 +42,7 @@ func (c *check) conclude() error {
 	r := c.result
 	r.Findings, r.Accepted = c.accept()
 	finding.Sort(r.Findings)
+	r.fill()
 	r.quote(c.repo.Dir)
 	var fails bool
 	r.Verdict, fails = judge(r.Findings, c.s.FailOn, c.trouble)
