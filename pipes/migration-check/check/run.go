@@ -13,6 +13,7 @@ import (
 	"bitbucket.org/fearless/pipes/pipes/migration-check/rule"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
 	"bitbucket.org/fearless/pipes/shared/bitbucket"
 	"bitbucket.org/fearless/pipes/shared/exit"
@@ -122,8 +123,12 @@ func (c *check) judge(ctx context.Context) error {
 	c.result.Total = len(c.head.Migrations)
 	c.rt.Console.Info("Compared with %s: %s new of %d in %s", c.base.Why, count(len(c.new), "migration"), len(c.head.Migrations), c.s.Folder)
 	c.integrity()
-	if c.refused() {
+	if len(c.head.Twice) > 0 {
 		c.notJudged("whether the migrations work: " + c.tool.Name() + " refuses the folder")
+		return nil
+	}
+	if c.dropsBookkeeping() {
+		c.notJudged("whether the migrations work: " + c.tool.Name() + " loses its own table")
 		return nil
 	}
 	if err := c.start(ctx); err != nil {
@@ -147,8 +152,21 @@ func (c *check) integrity() {
 	})...)
 }
 
-// refused tells a folder that the tool does not open at all.
-func (c *check) refused() bool { return len(c.head.Twice) > 0 }
+// dropsBookkeeping is the part of D08 that ends the tool before anything can be seen.
+func (c *check) dropsBookkeeping() bool {
+	found := false
+	for _, m := range c.new {
+		for _, s := range statement.Split(m.Up.Text) {
+			for _, t := range s.Tokens {
+				if s.Is("drop", "table") && slices.Contains(c.tool.Bookkeeping(), "public."+t.Text) {
+					found = true
+					c.add(rule.Find("D08").Finding(c.head.InClone(m.Up.File), s.Line, "This drops %s, in which %s keeps the version.", t.Text, c.tool.Name()))
+				}
+			}
+		}
+	}
+	return found
+}
 
 // start runs the scratch server.
 func (c *check) start(ctx context.Context) error {
