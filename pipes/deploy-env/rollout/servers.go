@@ -177,7 +177,7 @@ func (d *deployer) conclude(ctx context.Context, final *stack.Stack, events []st
 			e = exit.Unablef("%w", e.Err).Hint(launch.hints()...)
 		}
 		if final.Status == stack.UpdateRollbackComplete {
-			return d.result(record, OutcomeRolledBack), e.Hint("the servers from before go on serving: nothing of them was touched")
+			return d.result(record, OutcomeRolledBack), e.Hint("the release from before goes on: " + story.kept())
 		}
 		return d.result(record, OutcomeFailed), e.Hint("stack " + final.Name + " is " + string(final.Status))
 	}

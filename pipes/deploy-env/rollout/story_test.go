@@ -37,7 +37,7 @@ func TestReleases(t *testing.T) {
 		l.checkRunning("after the second release", "shop-222222222222 4")
 		before := l.ids(good2)
 
-		l.deploy(broken, nil).expect(t, exit.Refused, "database is missing", "panic: no database", "the servers from before go on serving")
+		l.deploy(broken, nil).expect(t, exit.Refused, "database is missing", "panic: no database", "the release from before goes on: the servers from before were not touched\n")
 		if diff := cmp.Diff(before, l.ids(good2)); diff != "" {
 			t.Errorf("a failed release touched the old servers:\n%s", diff)
 		}

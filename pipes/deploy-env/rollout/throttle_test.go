@@ -89,21 +89,27 @@ func TestUnthrottledDeploy(t *testing.T) {
 // TestCancelledByAPerson: somebody cancels the update in the console, while servers start
 // or while the release is watched.
 func TestCancelledByAPerson(t *testing.T) {
-	for name, moment := range map[string]func(*lab) bool{"servers start": starting, "soak": soaking} {
+	for name, at := range map[string]struct {
+		moment func(*lab) bool
+		kept   string
+	}{
+		"servers start": {starting, "were not touched\n"},
+		"soak":          {soaking, "were not touched, but for scheduler, of which there are never two"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			story(t, func(t *testing.T, l *lab) {
 				l.live()
 				before := l.ids(good1)
 				stop := l.guard()
 				l.meanwhile(0, func() {
-					for !moment(l) {
+					for !at.moment(l) {
 						time.Sleep(time.Second) //nolint:forbidigo // simulated
 					}
 					stack := serversStack
 					if _, err := reach(l.cloud.Transport()).cfn.CancelUpdateStack(t.Context(), &cloudformation.CancelUpdateStackInput{StackName: &stack}); err != nil {
 						t.Error(err)
 					}
-				}, good2).expect(t, exit.Refused, "CloudFormation takes the update back", "failed: somebody cancelled the update", "the servers from before go on serving")
+				}, good2).expect(t, exit.Refused, "CloudFormation takes the update back", "failed: somebody cancelled the update", "the release from before goes on", at.kept)
 				stop()
 				l.checkRunning("after it", "shop-111111111111 4")
 				after := l.ids(good1)

@@ -28,6 +28,7 @@ type story struct {
 	ready  map[string]map[string]bool
 	open   map[string]bool // resources that CloudFormation is at
 	done   map[string]bool // groups that are complete
+	begun  map[string]bool // groups whose update has begun
 
 	failing string // the first server that said it failed
 	words   string // what it left in the bucket, read at once: it goes on writing while it ends
@@ -42,7 +43,7 @@ type story struct {
 func newStory(log *console.Console, file *environment.File, wanted map[string]int, soak time.Duration) *story {
 	return &story{
 		log: log, file: file, progress: log.Progress("CloudFormation"), soak: soak, wanted: wanted,
-		ready: map[string]map[string]bool{}, open: map[string]bool{}, done: map[string]bool{}, refused: map[string]refusal{},
+		ready: map[string]map[string]bool{}, open: map[string]bool{}, done: map[string]bool{}, begun: map[string]bool{}, refused: map[string]refusal{},
 	}
 }
 
@@ -71,7 +72,7 @@ func (s *story) watch(_ context.Context, now *stack.Stack, news []stack.Event) e
 	}
 	if !s.told && strings.Contains(string(now.Status), "ROLLBACK") {
 		s.told = true
-		s.log.Warn("CloudFormation takes the update back; the servers from before were not touched")
+		s.log.Warn("CloudFormation takes the update back; %s", s.kept())
 	}
 	switch {
 	case s.soaking(now):
@@ -85,6 +86,22 @@ func (s *story) watch(_ context.Context, now *stack.Stack, news []stack.Event) e
 // between is the longest time that CloudFormation takes from the end of one resource to
 // the beginning of the next.
 const between = 10 * time.Second
+
+// kept says what an update that is taken back leaves alone. All groups are made anew but
+// those of which there must never be two: their one server goes before the new one comes.
+func (s *story) kept() string {
+	var roles []string
+	for _, r := range s.file.Roles {
+		if r.Singleton && s.begun[r.Group()] {
+			roles = append(roles, r.Name)
+		}
+	}
+	if len(roles) == 0 {
+		return "the servers from before were not touched"
+	}
+	return "the servers from before were not touched, but for " + strings.Join(roles, ", ") +
+		", of which there are never two: that one is started again from the old image"
+}
 
 // soaking reports whether all is released and only being watched. CloudFormation has no
 // word for it: it is at nothing, and says nothing, but is not done.
@@ -123,6 +140,7 @@ func (s *story) note(e stack.Event) {
 		s.back = s.back || strings.Contains(e.Status, "ROLLBACK")
 	case strings.HasSuffix(e.Status, "_IN_PROGRESS"):
 		s.open[e.LogicalID] = true
+		s.begun[e.LogicalID] = s.begun[e.LogicalID] || !s.back
 	default:
 		delete(s.open, e.LogicalID)
 	}
