@@ -10,8 +10,8 @@ MODULES    := . examples/web
 race = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 # Two packages at a time, however many cores there are: compiling the EC2 SDK alone takes 3 GB, linking a test that
 # holds it 1 GB, and the tests in real time start servers and count seconds, which a machine that compiles on all
-# cores makes wrong. The timeout is for each package.
-TESTFLAGS ?= -p 2 -timeout 10m
+# cores makes wrong. The timeout is for each package; a busy machine takes five times as long.
+TESTFLAGS ?= -p 2 -timeout 20m
 
 .PHONY: help demo test soak lint gate bench image docs docs-check ci need
 .DEFAULT_GOAL := help
