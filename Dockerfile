@@ -8,6 +8,8 @@ ARG GO_IMAGE=golang:1.26-bookworm
 # where it runs, and the gate needs git. Alpine's Go image with git is much smaller than Debian's, which counts: a pipe's
 # image is pulled in every step. A C compiler comes with it, or packages that use cgo could not be checked at all.
 ARG GATE_IMAGE=golang:1.26-alpine
+# What the PostgreSQL of migration-check is taken from.
+ARG DEBIAN_IMAGE=debian:bookworm-slim
 
 # Compiled on the builder's own architecture for the target's: Go does that by itself, emulation would take ten times
 # as long. The module cache and the build cache outlive the build; the first build compiles the AWS SDK (a minute or two).
@@ -71,8 +73,9 @@ RUN --mount=type=cache,target=/cache \
       -o /out/migration-check ./pipes/migration-check
 
 # The PostgreSQL that migrations are tried on, 15, which is Debian 12's: old enough that what works there works on what
-# people run, and its packages get security fixes. git finds the base. 35 MB compressed, against 80 of the packages.
-FROM debian:bookworm-slim AS postgres
+# people run, and its packages get security fixes. git finds the base. Only what runs is taken out of the
+# packages: the image has 41 MB compressed.
+FROM ${DEBIAN_IMAGE} AS postgres
 RUN apt-get update && apt-get install -y --no-install-recommends binutils git postgresql-15 tzdata
 COPY tools/image/postgres /usr/local/bin/collect
 RUN collect /root-of-image
