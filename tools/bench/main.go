@@ -27,8 +27,13 @@ func main() {
 		os.Exit(peak(ctx, os.Args[2], os.Args[3], os.Args[4:]...))
 	}
 	measure := bench
-	if len(os.Args) > 1 && os.Args[1] == gatesCommand {
-		measure = benchGates
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case gatesCommand:
+			measure = benchGates
+		case migrationsCommand:
+			measure = benchMigrations
+		}
 	}
 	err := measure(ctx, os.Stdout)
 	cancel()
@@ -59,7 +64,7 @@ func bench(ctx context.Context, out io.Writer) error {
 	defer func() { _ = os.RemoveAll(dir) }()
 	bin := filepath.Join(dir, "bin")
 	fmt.Fprintln(out, "compiling …")
-	if err := stage.Build(ctx, root, bin, []string{"ami-bake", "lint-gate"}); err != nil {
+	if err := stage.Build(ctx, root, bin, []string{"ami-bake", "lint-gate", "migration-check"}); err != nil {
 		return err
 	}
 	var rows []row
@@ -70,11 +75,14 @@ func bench(ctx context.Context, out io.Writer) error {
 		}
 		rows = append(rows, measured...)
 	}
-	measured, err := gates(ctx, root, bin)
-	if err != nil {
-		return err
+	for _, measure := range []func(context.Context, string, string) ([]row, error){gates, migrations} {
+		measured, err := measure(ctx, root, bin)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, measured...)
 	}
-	return table(out, append(rows, measured...))
+	return table(out, rows)
 }
 
 func table(out io.Writer, rows []row) error {
