@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/folder"
@@ -12,63 +13,115 @@ import (
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
+	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/finding"
 )
 
-// back takes the migration back in a clone and applies it again: D03 to D06.
-func (a *attempt) back(ctx context.Context) error {
-	return a.clone(ctx, "down", func(d *server.Database) error {
-		down := a.head.InClone(a.migration.Down.File)
-		began := time.Now()
-		failed, err := a.failure(a.tool.Step(ctx, d, a.folder, tool.Down))
-		a.measured.Down = milliseconds(time.Since(began))
-		if err != nil {
-			return err
-		}
-		if failed != nil {
-			line, err := a.downLine(ctx, failed)
-			if err != nil {
-				return err
-			}
-			a.add(rule.Find("D03").Finding(down, line, "The down migration of version %s fails: %v", a.migration.Version, failed.Err))
-			return nil
-		}
-		undone, err := a.snapshot(ctx, d)
-		if err != nil {
-			return err
-		}
-		if err := a.notRestored(ctx, down, schema.Compare(a.before, undone)); err != nil {
-			return err
-		}
-		now, err := a.contents(ctx, d, nil)
-		if err != nil {
-			return err
-		}
-		for _, loss := range rows.Compare(a.rows, now, nil, a.written()) {
-			a.add(rule.Find("D06").Finding(down, 0, "After up and down: %s.", loss.Text))
-		}
-		return a.again(ctx, d, down)
-	})
+// prepareBack sees to a database in the state before the migration, on which the way back
+// is tried. The one of the migration before serves again when that left it as the state
+// is: copying a large schema takes longer than a migration.
+func (a *attempt) prepareBack(ctx context.Context) error {
+	if a.spare != nil || !a.migration.Down.Exists() {
+		return nil
+	}
+	var err error
+	a.spare, err = a.server.Clone(ctx, "down", a.state)
+	return err
 }
 
-// again is D05.
-func (a *attempt) again(ctx context.Context, d *server.Database, down string) error {
-	failed, err := a.failure(a.tool.Step(ctx, d, a.folder, tool.Up))
+func (c *check) dropSpare(ctx context.Context) error {
+	if c.spare == nil {
+		return nil
+	}
+	d := c.spare
+	c.spare = nil
+	return c.server.Drop(ctx, d)
+}
+
+// back applies the migration to the spare database, takes it back and applies it again:
+// D03 to D06.
+func (a *attempt) back(ctx context.Context) error {
+	failed, err := a.failure(a.tool.Step(ctx, a.spare, a.folder, tool.Up))
 	if err != nil {
 		return err
 	}
 	if failed != nil {
+		return exit.Unablef("%s: it was applied to one database, and not to a copy of it: %w", a.file, failed)
+	}
+	same, err := a.downAndUp(ctx, a.spare)
+	if err != nil || same {
+		return err
+	}
+	return a.dropSpare(ctx)
+}
+
+// downAndUp tells whether the database is afterwards what it was before.
+func (a *attempt) downAndUp(ctx context.Context, d *server.Database) (same bool, err error) {
+	down := a.head.InClone(a.migration.Down.File)
+	began := time.Now()
+	failed, err := a.failure(a.tool.Step(ctx, d, a.folder, tool.Down))
+	a.measured.Down = milliseconds(time.Since(began))
+	if err != nil {
+		return false, err
+	}
+	if failed != nil {
+		line, err := a.downLine(ctx, failed)
+		if err != nil {
+			return false, err
+		}
+		a.add(rule.Find("D03").Finding(down, line, "The down migration of version %s fails: %v", a.migration.Version, failed.Err))
+		return false, nil
+	}
+	undone, err := a.snapshot(ctx, d)
+	if err != nil {
+		return false, err
+	}
+	left := schema.Compare(a.before, undone)
+	if err := a.notRestored(ctx, down, left); err != nil {
+		return false, err
+	}
+	now, err := a.contents(ctx, d, nil)
+	if err != nil {
+		return false, err
+	}
+	losses := rows.Compare(a.rows, now, nil, a.written())
+	for _, loss := range losses {
+		a.add(rule.Find("D06").Finding(down, 0, "After up and down: %s.", loss.Text))
+	}
+	restored, err := a.again(ctx, d, down)
+	// Rows that the migration itself has written are there twice now, or not any more.
+	return restored && len(left) == 0 && len(losses) == 0 && !a.writes(), err
+}
+
+// writes tells a migration that changes rows, or takes columns and tables away with them.
+func (a *attempt) writes() bool {
+	for _, s := range a.trace.Steps {
+		if len(s.Rows) > 0 || slices.ContainsFunc(s.Changes, func(c schema.Change) bool { return c.Op == schema.Dropped }) {
+			return true
+		}
+	}
+	return false
+}
+
+// again is D05; true is that the schema is the same as after the first up.
+func (a *attempt) again(ctx context.Context, d *server.Database, down string) (same bool, err error) {
+	failed, err := a.failure(a.tool.Step(ctx, d, a.folder, tool.Up))
+	if err != nil {
+		return false, err
+	}
+	if failed != nil {
 		a.add(rule.Find("D05").Finding(down, 0, "Version %s cannot be applied again after its down: %v", a.migration.Version, failed.Err))
-		return nil
+		return false, nil
 	}
 	redone, err := a.snapshot(ctx, d)
 	if err != nil {
-		return err
+		return false, err
 	}
-	for _, c := range schema.Compare(a.after, redone) {
+	differs := schema.Compare(a.after, redone)
+	for _, c := range differs {
 		a.add(rule.Find("D05").Finding(down, 0, "Version %s applied again after its down leads elsewhere: %s", a.migration.Version, c))
 	}
-	return nil
+	return len(differs) == 0, nil
 }
 
 // traceDown runs the down statement by statement, to know which one does what.

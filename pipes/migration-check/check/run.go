@@ -60,6 +60,7 @@ type check struct {
 	fresh    *server.Database // the head's migrations, from nothing
 	state    *server.Database // the base's, with rows; then one new migration after the other
 	two      *server.Database // the base's, without rows, for two runners
+	spare    *server.Database // as state, for the way back of the next migration; nil is none
 	existing map[int64]bool   // relations of the base
 	broken   bool             // a migration failed, so the following ones were not tried
 

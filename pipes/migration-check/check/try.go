@@ -48,6 +48,9 @@ func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
 	if err := a.observe(ctx); err != nil {
 		return err
 	}
+	if err := a.prepareBack(ctx); err != nil {
+		return err
+	}
 	if err := a.up(ctx); err != nil || c.broken {
 		return err
 	}
@@ -56,7 +59,7 @@ func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
 	c.atHead = a.after
 	if !m.Down.Exists() {
 		c.notJudged("the way back from " + m.Name() + ": it has no down migration")
-		return nil
+		return c.dropSpare(ctx) // it is behind now
 	}
 	return a.back(ctx)
 }
@@ -89,11 +92,17 @@ func (c *check) clone(ctx context.Context, purpose string, use func(*server.Data
 	return c.server.Drop(ctx, d)
 }
 
-// observe traces the migration.
+// observe traces the migration: in the state itself when it can be taken back, since a
+// large schema takes long to copy.
 func (a *attempt) observe(ctx context.Context) error {
-	return a.clone(ctx, "trace", func(d *server.Database) error {
+	undo := trace.Undoable(a.migration.Up.Text)
+	in := a.clone
+	if undo {
+		in = func(_ context.Context, _ string, use func(*server.Database) error) error { return use(a.state) }
+	}
+	return in(ctx, "trace", func(d *server.Database) error {
 		var err error
-		a.trace, err = trace.Run(ctx, d, a.migration.Up.Text, trace.Options{Ignore: a.tool.Bookkeeping(), Existing: a.existing})
+		a.trace, err = trace.Run(ctx, d, a.migration.Up.Text, trace.Options{Ignore: a.tool.Bookkeeping(), Existing: a.existing, Undo: undo})
 		if err != nil {
 			return err
 		}
@@ -309,6 +318,12 @@ func (a *attempt) withoutNulls(ctx context.Context) (works bool, err error) {
 	}
 	a.state = state
 	if err := a.seed(ctx, state, false); err != nil {
+		return false, err
+	}
+	if err := a.dropSpare(ctx); err != nil {
+		return false, err
+	}
+	if err := a.prepareBack(ctx); err != nil {
 		return false, err
 	}
 	err = a.clone(ctx, "again", func(d *server.Database) error {

@@ -41,6 +41,7 @@ type comment struct {
 
 type lexer struct {
 	text         string
+	dialect      Dialect
 	at           int
 	depth        int
 	comments     []comment
@@ -56,6 +57,12 @@ func (l *lexer) next() (t Token, ok bool) {
 	start := l.at
 	t = Token{Start: start, Depth: l.depth}
 	c := l.text[start]
+	if l.dialect != PostgreSQL {
+		if kind, text, ok := l.foreign(c); ok {
+			t.Kind, t.Text, t.End = kind, text, l.at
+			return t, true
+		}
+	}
 	switch {
 	case c == '\'':
 		l.quoted('\'', false)
@@ -64,7 +71,7 @@ func (l *lexer) next() (t Token, ok bool) {
 		l.quoted('"', false)
 		t.Kind = Name
 		t.Text = strings.ReplaceAll(strings.Trim(l.text[start:l.at], `"`), `""`, `"`)
-	case c == '$' && l.dollar():
+	case c == '$' && l.dialect == PostgreSQL && l.dollar():
 		t.Kind = String
 	case isLetter(c):
 		t.Kind = l.word()
@@ -174,12 +181,12 @@ func (l *lexer) skip() {
 			l.at++
 		case strings.HasPrefix(rest, "\ufeff"):
 			l.at += len("\ufeff")
-		case strings.HasPrefix(rest, "--"):
+		case strings.HasPrefix(rest, "--"), l.dialect == MySQL && rest[0] == '#':
 			end := strings.IndexByte(rest, '\n')
 			if end < 0 {
 				end = len(rest)
 			}
-			l.comments = append(l.comments, comment{text: rest[2:end], start: l.at, end: l.at + end})
+			l.comments = append(l.comments, comment{text: strings.TrimLeft(rest[:end], "-#"), start: l.at, end: l.at + end})
 			l.at += end
 		case strings.HasPrefix(rest, "/*"):
 			l.block()
@@ -195,7 +202,7 @@ func (l *lexer) block() {
 	for l.at < len(l.text) {
 		rest := l.text[l.at:]
 		switch {
-		case strings.HasPrefix(rest, "/*"):
+		case strings.HasPrefix(rest, "/*") && (depth == 0 || l.dialect == PostgreSQL):
 			depth++
 			l.at += 2
 		case strings.HasPrefix(rest, "*/"):

@@ -29,13 +29,7 @@ type Comment struct {
 
 // Split cuts a file into its statements. Comments behind the last one belong to it;
 // those of a file without any are lost, as is nothing else.
-func Split(text string) []Statement {
-	s := splitter{lexer: lexer{text: text}, lines: newLines(text)}
-	for s.statement() {
-	}
-	s.attachComments()
-	return s.all
-}
+func Split(text string) []Statement { return PostgreSQL.Split(text) }
 
 type splitter struct {
 	lexer
@@ -58,7 +52,11 @@ func (s *splitter) statement() bool {
 			s.add(tokens)
 			return true
 		}
-		body += s.atomic(tokens, t, body)
+		if s.dialect == PostgreSQL {
+			body += s.atomic(tokens, t, body)
+		} else {
+			body += compound(tokens, t, body)
+		}
 		tokens = append(tokens, t)
 		if t.Kind == Backslash && startsLine(s.text, t.Start) {
 			s.at = endOfLine(s.text, s.at) // a command of psql ends with its line

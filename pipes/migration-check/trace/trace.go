@@ -82,6 +82,23 @@ type Options struct {
 	// Existing are the relations that production has; nil is those at the start of this
 	// file. What an earlier migration of the same change made is empty and unused.
 	Existing map[int64]bool
+	// Undo takes everything back at the end, so that no copy of the database is needed. It
+	// is for files that Undoable allows.
+	Undo bool
+}
+
+// Undoable tells a file that leaves nothing behind when its transaction is rolled back,
+// and of which the same can be seen: it only changes the schema. Sequences and settings
+// of the session are not rolled back, or are when they should not be.
+func Undoable(text string) bool {
+	statements := statement.Split(text)
+	for _, s := range statements {
+		if s.OutsideTransactions() || s.Has("temp") || s.Has("temporary") || s.Is("create", "table") && s.Has("as") ||
+			!s.Is("create") && !s.Is("alter") && !s.Is("drop") && !s.Is("comment") && !s.Is("set", "local") {
+			return false
+		}
+	}
+	return len(statements) > 0
 }
 
 // Run traces a file's text. An error means that we could not; a file that fails is in
@@ -134,7 +151,12 @@ func (t *tracer) run(ctx context.Context, statements []statement.Statement) erro
 		}
 	}
 	if t.open {
-		if failed, err := t.send(ctx, "commit"); failed != nil || err != nil {
+		// What is put off to the end of the transaction must not be forgotten.
+		end := "commit"
+		if t.options.Undo {
+			end = "set constraints all immediate; rollback"
+		}
+		if failed, err := t.send(ctx, end); failed != nil || err != nil {
 			t.fail(len(statements)-1, failed)
 			return err
 		}
