@@ -24,20 +24,25 @@ func (d Dialect) Split(text string) []Statement {
 // foreign reads what other dialects write otherwise than PostgreSQL: names in backticks
 // and brackets, and MySQL's strings in double quotes. False, with nothing read, is all
 // else.
-func (l *lexer) foreign(c byte) (kind Kind, text string, ok bool) {
+func (l *lexer) foreign(c byte, t *Token) bool {
 	start := l.at
 	switch {
+	case l.dialect == PostgreSQL:
+		return false
 	case c == '`':
 		l.quoted('`', false)
-		return Name, strings.ReplaceAll(strings.Trim(l.text[start:l.at], "`"), "``", "`"), true
+		t.Kind, t.Text = Name, strings.ReplaceAll(strings.Trim(l.text[start:l.at], "`"), "``", "`")
 	case c == '[' && l.dialect == SQLite:
 		l.quoted(']', false)
-		return Name, strings.Trim(l.text[start:l.at], "[]"), true
+		t.Kind, t.Text = Name, strings.Trim(l.text[start:l.at], "[]")
 	case (c == '"' || c == '\'') && l.dialect == MySQL:
 		l.quoted(c, true)
-		return String, l.text[start:l.at], true
+		t.Kind, t.Text = String, l.text[start:l.at]
+	default:
+		return false
 	}
-	return 0, "", false
+	t.End = l.at
+	return true
 }
 
 // compound follows the body of a trigger or procedure, BEGIN … END, whose semicolons do

@@ -57,11 +57,8 @@ func (l *lexer) next() (t Token, ok bool) {
 	start := l.at
 	t = Token{Start: start, Depth: l.depth}
 	c := l.text[start]
-	if l.dialect != PostgreSQL {
-		if kind, text, ok := l.foreign(c); ok {
-			t.Kind, t.Text, t.End = kind, text, l.at
-			return t, true
-		}
+	if l.foreign(c, &t) {
+		return t, true
 	}
 	switch {
 	case c == '\'':
