@@ -179,6 +179,13 @@ func TestAgain(t *testing.T) {
 	if r, _ := server.Report("lint-gate"); r.Result != "PASSED" || len(r.Annotations) != 0 {
 		t.Errorf("%+v", r)
 	}
+	// And one that says next to nothing.
+	if err := c.Report(t.Context(), bitbucket.Report{ID: "bare", Passed: true}); err != nil {
+		t.Error(err)
+	}
+	if r, _ := server.Report("bare"); r.Title != "bare" || r.Details != "bare" {
+		t.Errorf("%+v", r)
+	}
 	satisfied(t, server)
 }
 

@@ -149,6 +149,9 @@ func (c *Client) put(ctx context.Context, r Report, result, note string) error {
 	if body.Title == "" {
 		body.Title = identifier(r.ID)
 	}
+	if body.Details == "" {
+		body.Details = body.Title // both are needed
+	}
 	if r.Security {
 		body.Type = "SECURITY"
 	}
