@@ -42,7 +42,7 @@ func benchGates(ctx context.Context, out io.Writer) error {
 
 // rounds is how often each command is timed. The least time counts: whatever else runs
 // on this machine can only add to it.
-const rounds = 5
+const rounds = 3
 
 // subject is a repository to lint.
 type subject struct {
@@ -54,8 +54,9 @@ type subject struct {
 }
 
 // gates times lint-gate against golangci-lint alone, on this repository and on a large
-// module of others, all caches warm: what the gate adds is one more process and, only
-// when there are findings, one more run.
+// module of others. Every run has a change of its own, so that the caches are those of a
+// pipeline: they know the base, and not the change. What the gate adds is one more
+// process and, only when there are findings, one more run, of what the caches know.
 func gates(ctx context.Context, root, bin string) ([]row, error) {
 	linter := filepath.Join(root, ".bin", "golangci-lint")
 	if _, err := os.Stat(linter); err != nil {
@@ -88,7 +89,7 @@ func gates(ctx context.Context, root, bin string) ([]row, error) {
 
 // ourselves is a clone of this repository.
 func ourselves(ctx context.Context, root, dir string) (subject, error) {
-	s := subject{name: "this repository", dir: dir, modules: []string{".", "examples/web"}, file: "shared/exit/benched.go", pkg: "exit"}
+	s := subject{name: "this repository", dir: dir, modules: []string{".", "examples/web"}, file: "shared/finding/benched.go", pkg: "finding"}
 	return s, git(ctx, root, "clone", "-q", "--local", root, dir)
 }
 
@@ -120,8 +121,8 @@ func goGit(ctx context.Context, root, dir string) (subject, error) {
 // The change: a file with nothing to find in it, and one with an error that is not
 // checked.
 const (
-	clean    = "package %s\n\n// Benched is here to be linted.\nfunc Benched(a, b int) int { return a + b }\n"
-	findings = "package %s\n\nimport \"os\"\n\n// Benched is here to be linted.\nfunc Benched(name string) { os.Remove(name) }\n"
+	clean    = "package %s\n\n// Benched%[2]d is here to be linted.\nfunc Benched%[2]d(a, b int) int { return a + b }\n"
+	findings = "package %s\n\nimport \"os\"\n\n// Benched%[2]d is here to be linted.\nfunc Benched%[2]d(name string) { os.Remove(name) }\n"
 )
 
 // gateBench measures one subject.
@@ -129,6 +130,7 @@ type gateBench struct {
 	subject
 	linter, gate, dir string
 	base              string
+	changes           int // so far
 }
 
 // taken is what a command took.
@@ -152,14 +154,7 @@ func (b *gateBench) measure(ctx context.Context) ([]row, error) {
 		{"without findings", clean, []string{"changed-lines", "new"}, 0, 1.1},
 		{"with findings", findings, []string{"new"}, 1, 1.6},
 	} {
-		file := filepath.Join(b.subject.dir, filepath.FromSlash(b.file))
-		if err := os.WriteFile(file, []byte(fmt.Sprintf(c.content, b.pkg)), 0o600); err != nil {
-			return nil, err
-		}
-		if err := commit(ctx, b.subject.dir, c.name); err != nil {
-			return nil, err
-		}
-		measured, err := b.rounds(ctx, c.scopes, c.code)
+		measured, err := b.rounds(ctx, c.content, c.scopes, c.code)
 		if err != nil {
 			return nil, err
 		}
@@ -177,15 +172,31 @@ func (b *gateBench) measure(ctx context.Context) ([]row, error) {
 	return rows, nil
 }
 
+// change makes a commit of its own on top of the base.
+func (b *gateBench) change(ctx context.Context, content string) error {
+	if err := git(ctx, b.subject.dir, "reset", "-q", "--hard", b.base); err != nil {
+		return err
+	}
+	b.changes++
+	file := filepath.Join(b.subject.dir, filepath.FromSlash(b.file))
+	if err := os.WriteFile(file, fmt.Appendf(nil, content, b.pkg, b.changes), 0o600); err != nil {
+		return err
+	}
+	return commit(ctx, b.subject.dir, "change")
+}
+
 // rounds runs golangci-lint alone and the gate in each scope in turns, the first time to
 // warm the caches.
-func (b *gateBench) rounds(ctx context.Context, scopes []string, code int) (map[string]taken, error) {
+func (b *gateBench) rounds(ctx context.Context, content string, scopes []string, code int) (map[string]taken, error) {
 	least := map[string]taken{}
 	for round := range rounds + 1 {
 		for _, scope := range append([]string{"alone"}, scopes...) {
 			run := b.gated
 			if scope == "alone" {
 				run = b.alone
+			}
+			if err := b.change(ctx, content); err != nil {
+				return nil, err
 			}
 			t, err := run(ctx, scope, code)
 			if err != nil {
