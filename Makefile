@@ -24,6 +24,7 @@ demo: need ## bake three commits of the sample application on the local cloud an
 
 test: need $(LINTER) ## run all tests, with the race detector where there is a C compiler
 	@tools/linters/setup || [ $$? = 77 ]
+	@tools/frameworks/setup || [ $$? = 77 ]
 	@[ -n "$(race)" ] || echo "No C compiler ($$(go env CC)) here, so the tests run WITHOUT the race detector."
 	go run ./tools/tally $(MODULES) -- $(race) $(TESTFLAGS) ./...
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 
@@ -105,6 +106,20 @@ func (d *Database) Connect(ctx context.Context) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, d.config())
 	if err != nil {
 		return nil, exit.Unablef("scratch database: %w", d.server.Explain(err))
+	}
+	return conn, nil
+}
+
+// ConnectFor opens a connection as the owner on behalf of a program, with the settings
+// that the program asked for. Nothing of ours stays in the session between statements.
+func (d *Database) ConnectFor(ctx context.Context, parameters map[string]string) (*pgx.Conn, error) {
+	config := d.config()
+	maps.Copy(config.RuntimeParams, parameters)
+	config.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
+	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, d.server.Explain(err)
 	}
 	return conn, nil
 }

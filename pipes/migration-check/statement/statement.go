@@ -17,6 +17,9 @@ type Statement struct {
 
 	// Unterminated is what is still open at the end of the file: a quote, a comment, $$.
 	Unterminated string
+	// elsewhere: it stands in no file of SQL, so its lines are those of whoever sends it.
+	elsewhere bool
+
 	// Data is true for COPY … FROM stdin: the lines behind it are not SQL.
 	Data bool
 }
@@ -139,11 +142,17 @@ func (s *splitter) attachComments() {
 // LineAt is the line of an offset into the statement's text, which the server counts in
 // characters from 1; 0 is the first line.
 func (s Statement) LineAt(position int) int {
-	if position <= 0 {
+	if position <= 0 || s.elsewhere {
 		return s.Line
 	}
 	runes := []rune(s.Text)
 	return s.Line + strings.Count(string(runes[:min(position-1, len(runes))]), "\n")
+}
+
+// At says on which lines of a program a statement is that does not stand in a file of SQL.
+// 0 is not known.
+func (s *Statement) At(first, last int) {
+	s.Line, s.EndLine, s.elsewhere = first, last, true
 }
 
 // Is tells whether the statement begins with these words.
@@ -251,6 +260,9 @@ func (l lines) of(offset int) (line, column int) {
 // LineOf is the line on which a name stands for the first time, in one of possibly many
 // parts of the statement; where it does not, the first line.
 func (s Statement) LineOf(name string) int {
+	if s.elsewhere {
+		return s.Line
+	}
 	for _, t := range s.Tokens {
 		if (t.Kind == Word || t.Kind == Name) && (t.Text == name || t.Kind == Word && t.Text == strings.ToLower(name)) {
 			return s.Line + strings.Count(s.Text[:t.Start-s.Start], "\n")

@@ -86,7 +86,7 @@ func Existing(ctx context.Context, conn *pgx.Conn) (map[int64]bool, error) {
 // locks compares with what was held before: by oid, since the name of a dropped table is
 // gone while its lock is there.
 func (t *tracer) locks(ctx context.Context, step *Step) error {
-	rows, err := t.conn.Query(ctx, "select relation::int8, mode from pg_locks where pid = pg_backend_pid() and locktype = 'relation' and granted")
+	rows, err := t.conn.Query(ctx, "select relation::int8, mode from pg_locks where pid = pg_backend_pid() and locktype = 'relation' and granted and mode <> 'SIReadLock'") // which nobody waits for
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,150 @@
+package listen_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/listen"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
+	"bitbucket.org/fearless/pipes/shared/undo"
+)
+
+func start(t *testing.T) *server.Database {
+	t.Helper()
+	stack := &undo.Stack{}
+	t.Cleanup(func() { _ = stack.Run(context.WithoutCancel(t.Context()), false, nil) })
+	s, err := server.Start(t.Context(), server.Options{}, stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Create(t.Context(), "state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := d.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), "create table a (id int primary key, note text); insert into a select i, 'x' from generate_series(1, 20000) i; create table journal (id int)"); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func address(l *listen.Listener) string {
+	return strings.TrimPrefix(l.Environ()[0], "DATABASE_URL=")
+}
+
+// TestTrace is a program that migrates, in the ways in which drivers speak.
+func TestTrace(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	l, err := listen.Open(t.Context(), d, &trace.Options{Ignore: []string{"public.journal"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := pgx.ParseConfig(address(l) + "?application_name=me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(text string, args ...any) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), text, args...); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	run("begin")
+	run("set transaction isolation level serializable")
+	run("alter table a add column n int default 0 not null", pgx.QueryExecModeSimpleProtocol)
+	run("update a set note = $1 where id = $2", "y", 7) // prepared by name, described, executed
+	run("alter table a alter column id type bigint")
+	run("insert into journal values (1)")
+	run("commit")
+	run("create index on a (note)")              // a transaction of its own
+	run("create index concurrently on a (note)") // that cannot be in one
+	var names int
+	if err := conn.QueryRow(t.Context(), "select count(*) from a where current_setting('application_name') = 'me'").Scan(&names); err != nil || names != 20000 {
+		t.Errorf("%d %v", names, err)
+	}
+	if n, err := conn.CopyFrom(t.Context(), pgx.Identifier{"journal"}, []string{"id"}, pgx.CopyFromSlice(30000, func(i int) ([]any, error) { return []any{i}, nil })); err != nil || n != 30000 {
+		t.Errorf("COPY: %d %v", n, err)
+	}
+	batch := &pgx.Batch{} // more than fits into what lies between us and the server
+	for range 20 {
+		batch.Queue("select repeat(note, 10) from a")
+	}
+	if err := conn.SendBatch(t.Context(), batch).Close(); err != nil {
+		t.Errorf("pipeline: %v", err)
+	}
+	if _, err := conn.Exec(t.Context(), "alter table a add column n int"); err == nil {
+		t.Error("twice the same column")
+	}
+	run("select 1") // the transaction around the failure was ended
+	_ = conn.Close(t.Context())
+
+	heard := l.Close()
+	var got []string
+	for _, s := range heard.Trace.Steps {
+		line := strings.Join(strings.Fields(s.Statement.Text)[:2], " ")
+		for _, lock := range s.Locks {
+			if lock.Relation.Kind == "r" {
+				line += fmt.Sprintf(" %s %s", lock.Mode, lock.Relation.Name)
+			}
+		}
+		for _, r := range s.Rewrote {
+			line += " rewrites " + r.Name
+		}
+		for _, r := range s.Rows {
+			line += fmt.Sprintf(" writes %d", r.Updated+r.Inserted)
+		}
+		if len(s.Held) > 0 {
+			line += " held"
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"alter table AccessExclusive public.a", "update a writes 1 held", "alter table rewrites public.a held", "insert into held",
+		"create index Share public.a", "create index", `copy "journal"`, "alter table", "select 1",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if heard.Connections != 1 || heard.Refused == nil || heard.Refused.Code != "42701" || heard.Query != "alter table a add column n int" {
+		t.Errorf("%+v", heard)
+	}
+	if _, ok := heard.Trace.After.Find("column", "public.a.n"); !ok {
+		t.Error("the schema after it is not known")
+	}
+}
+
+func TestRefusesStrangers(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	l, err := listen.Open(t.Context(), d, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ url, code string }{
+		{fmt.Sprintf("postgres://%s:guess@127.0.0.1:%d/%s", d.Server().Owner(), l.Port(), d.Name), "28P01"},
+		{address(l) + "x", "3D000"},
+	} {
+		if conn, err := pgx.Connect(t.Context(), c.url); err == nil || !strings.Contains(err.Error(), c.code) {
+			_ = conn
+			t.Errorf("%v, want %s", err, c.code)
+		}
+	}
+	if heard := l.Close(); heard.Connections != 0 {
+		t.Errorf("%d connections", heard.Connections)
+	}
+}

@@ -1,0 +1,98 @@
+package tool
+
+import (
+	"regexp"
+	"strings"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
+)
+
+// Operation is a part of a migration that is written in another language than SQL.
+type Operation struct {
+	First, Last int // lines of its file, from 1; 0 is not known
+	Kind        string
+	Text        string
+	OneWay      bool     // cannot be taken back
+	SQL         []string // what the tool says it sends for it; may be nothing
+}
+
+// Place puts the steps of a trace on the lines of the operations that they come from: by
+// the tool's own account of its SQL, else by the names that both mention, else between
+// those that are known, because statements come in the order of operations.
+func Place(t *trace.Trace, operations []Operation) {
+	if t == nil {
+		return
+	}
+	at := make([]int, len(t.Steps))
+	from := 0
+	for i, step := range t.Steps {
+		at[i] = find(step.Statement, operations, from)
+		if at[i] >= 0 && at[i] > from {
+			from = at[i]
+		}
+		if at[i] < 0 && len(operations) > 0 {
+			at[i] = unaccounted(operations, from)
+		}
+		if at[i] < 0 || operations[at[i]].First == 0 {
+			t.Steps[i].Statement.At(0, 0)
+			continue
+		}
+		t.Steps[i].Statement.At(operations[at[i]].First, operations[at[i]].Last)
+	}
+}
+
+// find is the operation of a statement; -1 is that none fits.
+func find(s statement.Statement, operations []Operation, from int) int {
+	text := statement.Words(s.Text)
+	for i, o := range operations {
+		for _, sql := range o.SQL {
+			if !strings.HasPrefix(sql, "--") && statement.Words(sql) == text {
+				return i
+			}
+		}
+	}
+	names := map[string]bool{}
+	for _, t := range s.Tokens {
+		if t.Kind == statement.Word || t.Kind == statement.Name {
+			names[t.Text] = true
+		}
+	}
+	best, score := -1, 0
+	for i, o := range operations {
+		if len(o.SQL) > 0 {
+			continue // it has accounted for its own
+		}
+		n := 0
+		for _, name := range quotedNames.FindAllStringSubmatch(o.Text, -1) {
+			if names[name[1]] || names[strings.ToLower(name[1])] {
+				n += 4
+			}
+		}
+		for _, word := range strings.FieldsFunc(strings.ToLower(o.Text), func(r rune) bool { return r < 'a' || r > 'z' }) {
+			if len(word) > 2 && names[word] {
+				n++
+			}
+		}
+		if n > score || n == score && n > 0 && best < from && i >= from {
+			best, score = i, n
+		}
+	}
+	if score < 4 {
+		return -1
+	}
+	return best
+}
+
+// quotedNames are strings of Python and Ruby that may be names, and Ruby's symbols.
+var quotedNames = regexp.MustCompile(`["':]([A-Za-z_][A-Za-z0-9_]*)\b`)
+
+// unaccounted is the next operation of which nobody told its SQL, such as a program.
+func unaccounted(operations []Operation, from int) int {
+	for i := from; i < len(operations); i++ {
+		if len(operations[i].SQL) == 0 {
+			return i
+		}
+	}
+	return from
+}
