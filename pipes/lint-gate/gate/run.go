@@ -18,13 +18,14 @@ import (
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/finding"
 	"bitbucket.org/fearless/pipes/shared/history"
+	"bitbucket.org/fearless/pipes/shared/install"
 	"bitbucket.org/fearless/pipes/shared/pipe"
 )
 
 // Run does what the settings ask for.
 func Run(ctx context.Context, rt *pipe.Runtime, s Settings) (pipe.Result, error) {
 	if s.Action == ActionInstall {
-		return install(rt, &s)
+		return install.Run(rt, Name, s.With, "LINT_INSTALLED")
 	}
 	g := &gate{rt: rt, s: &s}
 	reports, err := g.open(ctx)

@@ -12,6 +12,7 @@ import (
 	"bitbucket.org/fearless/pipes/shared/bitbucket"
 	"bitbucket.org/fearless/pipes/shared/finding"
 	"bitbucket.org/fearless/pipes/shared/history"
+	"bitbucket.org/fearless/pipes/shared/install"
 	"bitbucket.org/fearless/pipes/shared/pipe"
 	"bitbucket.org/fearless/pipes/shared/settings"
 )
@@ -65,16 +66,9 @@ func (s *Settings) Check(r *settings.Report) {
 	if s.Cache != "" && !filepath.IsLocal(s.Cache) {
 		r.Problemf("CACHE", "%q leads out of the clone; expected: a path below it", s.Cache)
 	}
+	install.Check(r, s.Action == ActionInstall, s.With)
 	if s.Action == ActionInstall {
-		for _, name := range s.With {
-			if name != filepath.Base(name) || strings.HasPrefix(name, ".") {
-				r.Problemf("WITH", "%q is not the name of a program of the image", name)
-			}
-		}
 		return
-	}
-	if len(s.With) > 0 {
-		r.Problemf("WITH", "is for ACTION: install; this is ACTION: %s", s.Action)
 	}
 	if strings.HasPrefix(s.Base, "-") {
 		r.Problemf("BASE", "%q is neither a branch nor a commit", s.Base)

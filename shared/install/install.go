@@ -1,4 +1,6 @@
-package gate
+// Package install puts the programs of a pipe's image into the clone, for steps that need
+// them beside tools and dependencies of their own.
+package install
 
 import (
 	"fmt"
@@ -11,11 +13,14 @@ import (
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/outputs"
 	"bitbucket.org/fearless/pipes/shared/pipe"
+	"bitbucket.org/fearless/pipes/shared/settings"
 )
 
-// Installed is what ACTION: install put into the clone.
+// Installed is what was put into the clone.
 type Installed struct {
 	Programs []string `json:"programs"` // paths from the top of the clone
+
+	variable string
 }
 
 // Summary says it in one line.
@@ -23,29 +28,44 @@ func (i *Installed) Summary() string { return "installed " + strings.Join(i.Prog
 
 // Outputs are for later steps.
 func (i *Installed) Outputs() []outputs.Variable {
-	return []outputs.Variable{{Name: "LINT_INSTALLED", Value: strconv.Itoa(len(i.Programs))}}
+	return []outputs.Variable{{Name: i.variable, Value: strconv.Itoa(len(i.Programs))}}
 }
 
-// install copies this program, and others that lie beside it in the image, into the clone:
-// they are static, so they run in the image of any step.
-func install(rt *pipe.Runtime, s *Settings) (pipe.Result, error) {
+// Check reports names in WITH that lead out of the image's folder, and any when nothing
+// is to be installed.
+func Check(r *settings.Report, installs bool, with []string) {
+	if !installs && len(with) > 0 {
+		r.Problemf("WITH", "is for ACTION: install only")
+		return
+	}
+	for _, name := range with {
+		if name != filepath.Base(name) || strings.HasPrefix(name, ".") {
+			r.Problemf("WITH", "%q is not the name of a program of the image", name)
+		}
+	}
+}
+
+// Run copies this program, under its name, and others that lie beside it in the image,
+// into .fearless/bin of the clone: they are static, so they run in the image of any step.
+// Their number is the output variable.
+func Run(rt *pipe.Runtime, name string, with []string, variable string) (pipe.Result, error) {
 	place := outputs.Place{Dir: rt.CloneDir()}
 	beside := filepath.Dir(rt.World.Executable)
-	sources := map[string]string{Name: rt.World.Executable}
-	names := []string{Name}
+	sources := map[string]string{name: rt.World.Executable}
+	names := []string{name}
 	var missing []string
-	for _, name := range s.With {
-		sources[name] = filepath.Join(beside, name)
-		names = append(names, name)
-		if info, err := os.Stat(sources[name]); err != nil || !info.Mode().IsRegular() {
-			missing = append(missing, name)
+	for _, other := range with {
+		sources[other] = filepath.Join(beside, other)
+		names = append(names, other)
+		if info, err := os.Stat(sources[other]); err != nil || !info.Mode().IsRegular() {
+			missing = append(missing, other)
 		}
 	}
 	if len(missing) > 0 {
 		return nil, exit.Invalidf("WITH: this image does not hold %s", strings.Join(missing, ", ")).
 			Hint("the programs of an image lie in its folder " + beside)
 	}
-	result := &Installed{}
+	result := &Installed{variable: variable}
 	for _, name := range names {
 		path, err := place.File("bin/"+name, 0o755, func(w io.Writer) error { return copyFile(w, sources[name]) })
 		if err != nil {
