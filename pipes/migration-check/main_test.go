@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -35,6 +36,10 @@ func TestMain(m *testing.M) {
 // After each run no server and no directory may be left.
 func TestStories(t *testing.T) {
 	t.Parallel()
+	frameworks, err := filepath.Abs("../../.bin/frameworks/bin") // see tools/frameworks/setup
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -49,7 +54,15 @@ func TestStories(t *testing.T) {
 			env.Setenv("TMPDIR", dir)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+			env.Setenv("PATH", frameworks+string(os.PathListSeparator)+env.Getenv("PATH"))
 			return os.Chmod(dir, 0o755)
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "frameworks" {
+				return false, fmt.Errorf("unknown condition %s", name)
+			}
+			_, err := os.Stat(filepath.Join(frameworks, "alembic"))
+			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"change": change, "ends-with": endsWith},
 	})

@@ -129,7 +129,7 @@ func (a *attempt) traceDown(ctx context.Context) (*trace.Trace, error) {
 	var t *trace.Trace
 	err := a.clone(ctx, "downtrace", func(d *server.Database) error {
 		var err error
-		t, err = trace.Run(ctx, d, a.migration.Down.Text, trace.Options{Ignore: a.tool.Bookkeeping()})
+		t, err = a.observation(ctx, d, tool.Down, trace.Options{Ignore: a.tool.Bookkeeping()})
 		return err
 	})
 	return t, err

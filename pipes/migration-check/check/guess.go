@@ -31,7 +31,7 @@ func (c *check) guessed(ctx context.Context) error {
 		patterns = models
 	}
 	for _, f := range c.changes.Files {
-		if strings.HasPrefix(f.Path, c.head.Path+"/") || strings.HasSuffix(f.Path, "_test.go") || !matchesAny(patterns, f.Path) {
+		if c.isMigration(f.Path) || strings.HasSuffix(f.Path, "_test.go") || !matchesAny(patterns, f.Path) {
 			continue
 		}
 		message, err := c.repo.Message(ctx, c.repo.Head)

@@ -19,11 +19,15 @@ import (
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/finding"
 	"bitbucket.org/fearless/pipes/shared/history"
+	"bitbucket.org/fearless/pipes/shared/install"
 	"bitbucket.org/fearless/pipes/shared/pipe"
 )
 
 // Run answers both questions.
 func Run(ctx context.Context, rt *pipe.Runtime, s Settings) (pipe.Result, error) {
+	if s.Action == ActionInstall {
+		return install.Run(rt, Name, s.With, "MIGRATION_INSTALLED")
+	}
 	c := &check{rt: rt, s: &s, existing: map[int64]bool{}}
 	if err := c.open(ctx); err != nil {
 		return nil, err
@@ -56,6 +60,7 @@ type check struct {
 	head, before, tip *folder.Folder // before is that of the base
 	new               []folder.Migration
 
+	program  *program // nil: we apply the migrations ourselves
 	server   *server.Server
 	fresh    *server.Database // the head's migrations, from nothing
 	state    *server.Database // the base's, with rows; then one new migration after the other
@@ -76,8 +81,10 @@ type check struct {
 // open finds clone, tool and folders: all that is a matter of settings.
 func (c *check) open(ctx context.Context) error {
 	var err error
-	if c.tool, err = tool.New(c.s.Tool, c.s.Table); err != nil {
-		return err
+	if c.openProgram(); c.program == nil {
+		if c.tool, err = tool.New(c.s.Tool, c.s.Table); err != nil {
+			return err
+		}
 	}
 	if c.repo, err = history.Open(ctx, c.rt.CloneDir(), c.rt.World.Environ); err != nil {
 		return err
@@ -90,7 +97,9 @@ func (c *check) open(ctx context.Context) error {
 			return exit.Invalidf("%s: there is no file %s in the clone", file.name, file.path)
 		}
 	}
-	_, err = c.headFiles()
+	if c.program == nil {
+		_, err = c.headFiles()
+	}
 	return err
 }
 
@@ -117,14 +126,15 @@ func (c *check) judge(ctx context.Context) error {
 		return err
 	}
 	c.result.Base = c.base.Commit
-	if err := c.read(ctx); err != nil {
+	if err := c.readAll(ctx); err != nil {
 		return err
 	}
-	c.new = c.head.New(c.before)
 	c.result.Total = len(c.head.Migrations)
 	c.rt.Console.Info("Compared with %s: %s new of %d in %s", c.base.Why, count(len(c.new), "migration"), len(c.head.Migrations), c.s.Folder)
-	c.integrity()
-	if len(c.head.Twice) > 0 {
+	if err := c.integrity(ctx); err != nil {
+		return err
+	}
+	if c.refused() {
 		c.notJudged("whether the migrations work: " + c.tool.Name() + " refuses the folder")
 		return nil
 	}
@@ -132,8 +142,10 @@ func (c *check) judge(ctx context.Context) error {
 		c.notJudged("whether the migrations work: " + c.tool.Name() + " loses its own table")
 		return nil
 	}
-	if err := c.start(ctx); err != nil {
-		return err
+	if c.program == nil {
+		if err := c.start(ctx); err != nil {
+			return err
+		}
 	}
 	if err := c.apply(ctx); err != nil {
 		return err
@@ -141,8 +153,26 @@ func (c *check) judge(ctx context.Context) error {
 	return c.wanted(ctx)
 }
 
+// readAll fills the folders and what is new. A program needs a server to be asked.
+func (c *check) readAll(ctx context.Context) error {
+	if c.program != nil {
+		if err := c.start(ctx); err != nil {
+			return err
+		}
+		return c.readProgram(ctx)
+	}
+	if err := c.read(ctx); err != nil {
+		return err
+	}
+	c.new = c.head.New(c.before)
+	return nil
+}
+
 // integrity is question (b) as far as no database is needed.
-func (c *check) integrity() {
+func (c *check) integrity(ctx context.Context) error {
+	if c.program != nil {
+		return c.programIntegrity(ctx)
+	}
 	c.findings = append(c.findings, folder.Check(folder.Change{
 		Head: c.head, Base: c.before, Tip: c.tip, Now: time.Now().UTC(),
 		Touched: func(path string) bool { _, ok := c.changes.File(path); return ok },
@@ -151,10 +181,14 @@ func (c *check) integrity() {
 			return err == nil
 		},
 	})...)
+	return nil
 }
 
 // dropsBookkeeping is the part of D08 that ends the tool before anything can be seen.
 func (c *check) dropsBookkeeping() bool {
+	if c.program != nil {
+		return false // no SQL; it fails as it does
+	}
 	found := false
 	for _, m := range c.new {
 		for _, s := range statement.Split(m.Up.Text) {
@@ -167,6 +201,11 @@ func (c *check) dropsBookkeeping() bool {
 		}
 	}
 	return found
+}
+
+// refused tells a folder that the tool does not open at all.
+func (c *check) refused() bool {
+	return len(c.head.Twice) > 0 || c.program != nil && len(c.program.listing.Conflicts) > 0
 }
 
 // start runs the scratch server.
@@ -215,7 +254,7 @@ func (c *check) apply(ctx context.Context) error {
 		return nil // it does not work at the base either; said
 	}
 	for at, m := range c.new {
-		if highest, any := c.before.Highest(); any && m.Version.Compare(highest) < 0 {
+		if highest, any := c.before.Highest(); any && c.program == nil && m.Version.Compare(highest) < 0 {
 			c.notJudged(m.Name() + ": databases that stand at the base never run it")
 			continue
 		}
@@ -226,6 +265,9 @@ func (c *check) apply(ctx context.Context) error {
 		if err := c.try(ctx, m, at); err != nil {
 			return err
 		}
+	}
+	if err := c.settle(ctx); err != nil {
+		return err
 	}
 	return c.whole(ctx)
 }
@@ -303,7 +345,7 @@ func (c *check) whole(ctx context.Context) error {
 	incompatible := rule.Compatible(c.atBase, c.atHead, c.migrated)
 	c.findings = append(c.findings, incompatible...)
 	c.contract(incompatible)
-	if len(c.new) > 0 {
+	if len(c.new) > 0 && c.program == nil {
 		return c.twoRunners(ctx)
 	}
 	return nil
@@ -316,12 +358,20 @@ func (c *check) contract(incompatible []finding.Finding) {
 			continue
 		}
 		for _, file := range c.changes.Files {
-			if !strings.HasPrefix(file.Path, c.head.Path+"/") && isCode(file.Path) {
+			if !c.isMigration(file.Path) && isCode(file.Path) {
 				c.add(rule.Find("I12").Finding(f.File, f.Line, "This takes something away in the same change that edits code, such as %s.", file.Path))
 				return
 			}
 		}
 	}
+}
+
+// isMigration tells the files that are or may be migrations.
+func (c *check) isMigration(name string) bool {
+	if c.program == nil {
+		return strings.HasPrefix(name, c.head.Path+"/")
+	}
+	return slices.ContainsFunc(c.program.listing.Migrations, func(m tool.Listed) bool { return m.File == name })
 }
 
 // isCode tells a program's source from documents and settings, by its name.

@@ -12,6 +12,7 @@ import (
 
 	"bitbucket.org/fearless/pipes/shared/bitbucket"
 	"bitbucket.org/fearless/pipes/shared/history"
+	"bitbucket.org/fearless/pipes/shared/install"
 	"bitbucket.org/fearless/pipes/shared/pipe"
 	"bitbucket.org/fearless/pipes/shared/settings"
 )
@@ -19,16 +20,28 @@ import (
 // Name is the name of the pipe.
 const Name = "migration-check"
 
+// What to do.
+const (
+	ActionCheck   = "check"
+	ActionInstall = "install"
+)
+
 // Settings are the variables of migration-check.
 type Settings struct {
 	pipe.Settings
 	Bitbucket bitbucket.Settings
 
-	Folder string        `envconfig:"MIGRATIONS_PATH" default:"migrations" example:"db/migrations" desc:"Folder of the migrations, from the top of the clone."`
-	Tool   string        `envconfig:"TOOL" default:"golang-migrate" allowed:"golang-migrate,sql" desc:"Who applies the migrations: golang-migrate, which is built in; or sql, for folders of Flyway, dbmate, goose, Prisma and sqlx, whose files are applied in their order."`
-	Table  string        `envconfig:"MIGRATIONS_TABLE" default:"schema_migrations" desc:"The table in which golang-migrate keeps the version."`
-	Base   string        `envconfig:"BASE" example:"main" desc:"Branch or commit to compare with. Default: the destination of the pull request, else the main branch, and on that the commit before."`
-	FailOn settings.List `envconfig:"FAIL_ON" default:"missing,broken,unsafe" allowed:"missing,broken,unsafe,warning" desc:"Verdicts that fail the check. What could not be judged always does."`
+	Action  string        `envconfig:"ACTION" default:"check" allowed:"check,install" desc:"What to do: check the change, or install this program into .fearless/bin of the clone, for steps in whose image the project's own tool applies the migrations."`
+	With    settings.List `envconfig:"WITH" example:"lint-gate" desc:"Further programs of the image to install."`
+	Folder  string        `envconfig:"MIGRATIONS_PATH" default:"migrations" example:"db/migrations" desc:"Folder of the migrations, from the top of the clone."`
+	Tool    string        `envconfig:"TOOL" default:"golang-migrate" allowed:"golang-migrate,sql,django,alembic,rails,commands" desc:"Who applies the migrations: golang-migrate, which is built in; sql, for folders of Flyway, dbmate, goose, Prisma and sqlx, whose files are applied in their order; django, alembic or rails, by themselves, in a step with an image of yours (ACTION: install); or commands, for other programs."`
+	Program string        `envconfig:"PROGRAM" example:"DB_HOST=$PGHOST python backend/manage.py" desc:"How django, alembic or rails is called, from the top of the clone. It gets the scratch database in DATABASE_URL and in PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE. Default: python manage.py, alembic, bin/rails."`
+	List    string        `envconfig:"LIST_COMMAND" example:"./migrate list" desc:"For TOOL: commands. Prints the migrations in their order, one a line: its id, and its file."`
+	Up      string        `envconfig:"UP_COMMAND" example:"./migrate up $MIGRATION" desc:"For TOOL: commands. Applies what is pending, up to the id in MIGRATION unless that is blank."`
+	Down    string        `envconfig:"DOWN_COMMAND" example:"./migrate down $MIGRATION" desc:"For TOOL: commands. Takes back the last migration, whose id is in MIGRATION; that of the one before it is in MIGRATION_BEFORE. Default: there is no way back."`
+	Table   string        `envconfig:"MIGRATIONS_TABLE" default:"schema_migrations" desc:"The table in which golang-migrate, or the tool of TOOL: commands, keeps what is applied."`
+	Base    string        `envconfig:"BASE" example:"main" desc:"Branch or commit to compare with. Default: the destination of the pull request, else the main branch, and on that the commit before."`
+	FailOn  settings.List `envconfig:"FAIL_ON" default:"missing,broken,unsafe" allowed:"missing,broken,unsafe,warning" desc:"Verdicts that fail the check. What could not be judged always does."`
 
 	SchemaFile    string        `envconfig:"SCHEMA_FILE" example:"db/schema.sql" desc:"SQL of the schema that the code wants, such as a dump."`
 	SchemaCommand string        `envconfig:"SCHEMA_COMMAND" example:"cat out/schema.sql" desc:"Command that prints such SQL. It runs in the clone, in the pipe's container."`
@@ -58,6 +71,8 @@ func (s *Settings) Check(r *settings.Report) {
 			r.Problemf(p.name, "%q leads out of the clone; expected: a path below it", p.path)
 		}
 	}
+	s.checkTool(r)
+	install.Check(r, s.Action == ActionInstall, s.With)
 	var given []string
 	for _, p := range []struct{ name, value string }{{"SCHEMA_FILE", s.SchemaFile}, {"SCHEMA_COMMAND", s.SchemaCommand}, {"CHECK_COMMAND", s.CheckCommand}} {
 		if p.value != "" {
@@ -74,6 +89,23 @@ func (s *Settings) Check(r *settings.Report) {
 		if _, err := path.Match(strings.ReplaceAll(pattern, "**", "*"), ""); err != nil {
 			r.Problemf("MODEL_PATHS", "%q is not a pattern", pattern)
 		}
+	}
+}
+
+// checkTool finds settings that the tool does not use, or lacks.
+func (s *Settings) checkTool(r *settings.Report) {
+	for _, p := range []struct{ name, value string }{{"LIST_COMMAND", s.List}, {"UP_COMMAND", s.Up}} {
+		if s.Tool == "commands" && p.value == "" {
+			r.Problemf(p.name, "is missing; TOOL: commands needs it")
+		}
+	}
+	for _, p := range []struct{ name, value string }{{"LIST_COMMAND", s.List}, {"UP_COMMAND", s.Up}, {"DOWN_COMMAND", s.Down}} {
+		if s.Tool != "commands" && p.value != "" {
+			r.Problemf(p.name, "is for TOOL: commands; this is TOOL: %s", s.Tool)
+		}
+	}
+	if program := s.Tool == "django" || s.Tool == "alembic" || s.Tool == "rails"; s.Program != "" && !program {
+		r.Problemf("PROGRAM", "is for TOOL: django, alembic and rails; this is TOOL: %s", s.Tool)
 	}
 }
 

@@ -75,6 +75,13 @@ func unable(err error) error {
 // accept takes out what comments in new migrations answer for.
 func (c *check) accept() ([]finding.Finding, []rule.Accepted) {
 	var comments rule.Acceptances
+	if c.program != nil {
+		if c.program.listing != nil {
+			c.own()
+			c.acceptances(&comments)
+		}
+		return comments.Apply(c.findings)
+	}
 	for _, m := range c.new {
 		comments.Read(c.head.InClone(m.Up.File), m.Up.Text, time.Now().UTC())
 		if m.Down.Exists() && m.Down.File != m.Up.File {

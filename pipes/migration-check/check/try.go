@@ -55,7 +55,7 @@ func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
 		return err
 	}
 	c.migrated = append(c.migrated, rule.Migrated{File: a.file, Trace: a.trace})
-	c.findings = append(c.findings, rule.Blocking(rule.Migrated{File: a.file, Trace: a.trace}, statement.Split(m.Up.Text), c.s.Large)...)
+	c.findings = append(c.findings, rule.Blocking(rule.Migrated{File: a.file, Trace: a.trace}, a.statements(), c.s.Large)...)
 	c.atHead = a.after
 	if !m.Down.Exists() {
 		c.notJudged("the way back from " + m.Name() + ": it has no down migration")
@@ -64,9 +64,20 @@ func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
 	return a.back(ctx)
 }
 
+// statements are those of a file of SQL.
+func (a *attempt) statements() []statement.Statement {
+	if a.program != nil {
+		return nil
+	}
+	return statement.Split(a.migration.Up.Text)
+}
+
 // until is the folder as it was when the at-th new migration was the last one: those of
 // the base, and the new ones up to it.
 func (c *check) until(at int) *folder.Folder {
+	if c.program != nil {
+		return c.programUntil(at)
+	}
 	files := slices.Clone(c.before.Files)
 	for _, m := range c.new[:at+1] {
 		for _, p := range []folder.Part{m.Up, m.Down} {
@@ -95,14 +106,14 @@ func (c *check) clone(ctx context.Context, purpose string, use func(*server.Data
 // observe traces the migration: in the state itself when it can be taken back, since a
 // large schema takes long to copy.
 func (a *attempt) observe(ctx context.Context) error {
-	undo := trace.Undoable(a.migration.Up.Text)
+	undo := a.program == nil && trace.Undoable(a.migration.Up.Text)
 	in := a.clone
 	if undo {
 		in = func(_ context.Context, _ string, use func(*server.Database) error) error { return use(a.state) }
 	}
 	return in(ctx, "trace", func(d *server.Database) error {
 		var err error
-		a.trace, err = trace.Run(ctx, d, a.migration.Up.Text, trace.Options{Ignore: a.tool.Bookkeeping(), Existing: a.existing, Undo: undo})
+		a.trace, err = a.observation(ctx, d, tool.Up, trace.Options{Ignore: a.tool.Bookkeeping(), Existing: a.existing, Undo: undo})
 		if err != nil {
 			return err
 		}
@@ -264,7 +275,7 @@ func (a *attempt) failed(ctx context.Context, failed *tool.Failure) error {
 		line = a.trace.Failed.Line
 	}
 	a.measured.Failed = true
-	for _, f := range rule.Blocking(rule.Migrated{File: a.file}, statement.Split(a.migration.Up.Text), nil) {
+	for _, f := range rule.Blocking(rule.Migrated{File: a.file}, a.statements(), nil) {
 		a.add(f) // what the text alone says, such as the reason
 	}
 	id, message := "D02", fmt.Sprintf("On the base's schema: %v", failed.Err)

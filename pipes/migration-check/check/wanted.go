@@ -23,6 +23,8 @@ func (c *check) wanted(ctx context.Context) error {
 	switch {
 	case c.s.CheckCommand != "":
 		return c.asked(ctx)
+	case c.program != nil && c.s.SchemaFile == "" && c.s.SchemaCommand == "":
+		return c.programWanted(ctx)
 	case c.s.SchemaFile == "" && c.s.SchemaCommand == "":
 		return c.guessed(ctx)
 	case c.fromNothing == nil:

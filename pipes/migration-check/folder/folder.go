@@ -47,6 +47,7 @@ func (p Part) Exists() bool { return p.File != "" }
 type Folder struct {
 	Format     Format
 	Path       string // in the clone, with slashes
+	Root       string // the work tree in which a program applies them; "" where we do
 	Files      []File
 	Migrations []Migration // in the order in which they are applied
 	Ignored    []string    // names that look like migrations but are none to the tool
@@ -171,6 +172,9 @@ func NewVersion(text string) (Version, bool) {
 	}
 	return Version{key: strings.Join(key, "."), text: strings.Join(plain, ".")}, len(key) > 0
 }
+
+// Named is a version of tools that do not count: they say themselves what comes first.
+func Named(id string) Version { return Version{key: id, text: id} }
 
 // String is the version without leading zeros.
 func (v Version) String() string { return v.text }

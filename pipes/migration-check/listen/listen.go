@@ -43,6 +43,7 @@ type Heard struct {
 	Refused     *pgconn.PgError // the last one that the server refused
 	Query       string          // what that was
 	Trace       *trace.Trace    // nil when nobody asked for it
+	Err         error           // why the trace is not complete
 }
 
 // Open listens for programs that want the database. With observe each statement is traced.
@@ -147,9 +148,7 @@ func (l *Listener) serve(ctx context.Context, conn net.Conn) {
 		s.run(ctx)
 	}
 	if s.observer != nil {
-		l.mu.Lock()
-		add(l.heard.Trace, s.observer.Trace())
-		l.mu.Unlock()
+		s.end(ctx)
 	}
 }
 

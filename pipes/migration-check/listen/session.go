@@ -193,3 +193,19 @@ func (s *session) copyIn() error {
 		}
 	}
 }
+
+// end adds what was seen on the connection to what was heard. What the program left
+// undone when it ended is taken back, as the server would.
+func (s *session) end(ctx context.Context) {
+	if s.status != 'I' {
+		_, _ = s.conn.Exec(ctx, "rollback") // else the next question fails, which counts
+	}
+	seen, err := s.observer.End(ctx)
+	s.listener.mu.Lock()
+	defer s.listener.mu.Unlock()
+	if err != nil && s.listener.heard.Err == nil {
+		s.listener.heard.Err = err
+		return
+	}
+	add(s.listener.heard.Trace, seen)
+}

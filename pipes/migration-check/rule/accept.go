@@ -52,6 +52,22 @@ func (a *Acceptances) Read(file, text string, now time.Time) {
 	}
 }
 
+// Range is where a comment stands and what it is about.
+type Range struct {
+	Line        int
+	First, Last int
+	Head        bool // of the file, so that it is also about the file as a whole
+}
+
+// Add takes one comment of a file in another language than SQL.
+func (a *Acceptances) Add(file, text string, r Range, now time.Time) {
+	for _, m := range acceptForm.FindAllStringSubmatch(text, -1) {
+		one := parse(m[1], now)
+		one.file, one.line, one.first, one.last, one.head = file, r.Line, r.First, r.Last, r.Head
+		a.all = append(a.all, one)
+	}
+}
+
 // parse reads what stands behind the mark.
 func parse(text string, now time.Time) *acceptance {
 	words := strings.Fields(text)

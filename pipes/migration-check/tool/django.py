@@ -45,7 +45,7 @@ def fearless_list():
     from django.db import connections
     from django.db.migrations.loader import MigrationLoader
 
-    loader = MigrationLoader(None, ignore_no_initial=True)
+    loader = MigrationLoader(None)
     order = []
     for target in sorted(loader.graph.leaf_nodes()):
         for key in loader.graph.forwards_plan(target):
@@ -75,7 +75,7 @@ def fearless_list():
     return {
         "migrations": migrations,
         "conflicts": {app: sorted(names) for app, names in loader.detect_conflicts().items()},
-        "database": {"engine": connections["default"].vendor, "host": str(settings.get("HOST") or ""), "port": str(settings.get("PORT") or ""), "name": str(settings.get("NAME") or "")},
+        "database": {"engine": connections["default"].vendor, "host": str(settings.get("HOST") or ""), "port": str(settings.get("PORT") or ""), "expected": os.environ["PGPORT"]},
     }
 
 

@@ -2,6 +2,7 @@ package tool
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
@@ -46,10 +47,8 @@ func Place(t *trace.Trace, operations []Operation) {
 func find(s statement.Statement, operations []Operation, from int) int {
 	text := statement.Words(s.Text)
 	for i, o := range operations {
-		for _, sql := range o.SQL {
-			if !strings.HasPrefix(sql, "--") && statement.Words(sql) == text {
-				return i
-			}
+		if slices.ContainsFunc(o.SQL, func(sql string) bool { return !strings.HasPrefix(sql, "--") && statement.Words(sql) == text }) {
+			return i
 		}
 	}
 	names := map[string]bool{}
@@ -63,25 +62,34 @@ func find(s statement.Statement, operations []Operation, from int) int {
 		if len(o.SQL) > 0 {
 			continue // it has accounted for its own
 		}
-		n := 0
-		for _, name := range quotedNames.FindAllStringSubmatch(o.Text, -1) {
-			if names[name[1]] || names[strings.ToLower(name[1])] {
-				n += 4
-			}
-		}
-		for _, word := range strings.FieldsFunc(strings.ToLower(o.Text), func(r rune) bool { return r < 'a' || r > 'z' }) {
-			if len(word) > 2 && names[word] {
-				n++
-			}
-		}
+		n := alike(o.Text, names)
 		if n > score || n == score && n > 0 && best < from && i >= from {
 			best, score = i, n
 		}
 	}
-	if score < 4 {
+	if score < nameScore {
 		return -1
 	}
 	return best
+}
+
+// nameScore is what a name that both mention is worth; another word is worth 1.
+const nameScore = 4
+
+// alike counts what an operation and a statement's words have in common.
+func alike(text string, names map[string]bool) int {
+	n := 0
+	for _, name := range quotedNames.FindAllStringSubmatch(text, -1) {
+		if names[name[1]] || names[strings.ToLower(name[1])] {
+			n += nameScore
+		}
+	}
+	for _, word := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return r < 'a' || r > 'z' }) {
+		if len(word) > 2 && names[word] {
+			n++
+		}
+	}
+	return n
 }
 
 // quotedNames are strings of Python and Ruby that may be names, and Ruby's symbols.

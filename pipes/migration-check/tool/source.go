@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"cmp"
 	"strings"
 )
 
@@ -15,6 +16,34 @@ type Span struct {
 type Remark struct {
 	Line int
 	Text string
+}
+
+// Scan cuts Python or Ruby into logical lines and comments.
+func Scan(text string) ([]Span, []Remark) { return scan(text) }
+
+// Nearest are the lines that a comment on a line is about: the smallest span that it is
+// in, or else the next one. Head is that nothing stands before it.
+func Nearest(spans []Span, line int) (first, last int, head bool) {
+	var in, next *Span
+	head = true
+	for i := range spans {
+		s := &spans[i]
+		head = head && s.First > line
+		if s.First <= line && line <= s.Last && (in == nil || s.Last-s.First < in.Last-in.First) {
+			in = s
+		}
+		if s.First > line && (next == nil || cmp.Or(cmp.Compare(s.First, next.First), cmp.Compare(next.Last, s.Last)) < 0) {
+			next = s
+		}
+	}
+	// Alone on its line within something long, it is about what follows in it.
+	if in == nil || next != nil && next.First <= in.Last && in.First != line {
+		in = next
+	}
+	if in == nil {
+		return 0, 0, head
+	}
+	return in.First, in.Last, head
 }
 
 // scan cuts Python or Ruby into logical lines and comments. Brackets keep a line going;

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 )
 
@@ -100,10 +101,12 @@ func (o *Observer) After(ctx context.Context, status byte, refused *pgconn.PgErr
 	return 'I', err
 }
 
-// Trace is what was seen so far.
-func (o *Observer) Trace() *Trace {
-	o.t.trace.After = o.t.schema
-	return o.t.trace
+// End is called when the program has ended, and tells what was seen. Changes of the schema
+// that no statement was seen to make, such as by a function in a SELECT, are part of After.
+func (o *Observer) End(ctx context.Context) (*Trace, error) {
+	after, err := schema.Of(ctx, o.t.conn, o.t.options.Ignore...)
+	o.t.trace.After = after
+	return o.t.trace, err
 }
 
 // joined is a text that a program sends at once, as one statement.
@@ -112,8 +115,9 @@ func joined(text string) statement.Statement {
 	if len(all) == 0 {
 		return statement.Statement{Text: text}
 	}
-	s := all[0]
-	for _, more := range all[1:] {
+	first := max(0, slices.IndexFunc(all, func(s statement.Statement) bool { return !passesOver(s) }))
+	s := all[first]
+	for _, more := range all[first+1:] {
 		s.Tokens = append(s.Tokens, more.Tokens...)
 		s.Text, s.End, s.EndLine = text[s.Start:more.End], more.End, more.EndLine
 	}

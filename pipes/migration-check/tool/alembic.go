@@ -1,0 +1,175 @@
+package tool
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/shared/exit"
+)
+
+// alembic is SQLAlchemy's tool.
+type alembic struct {
+	program string
+}
+
+func (alembic) called() string { return "alembic" }
+
+func (alembic) bookkeeping() []string { return []string{"public.alembic_version"} }
+
+func (a alembic) command(line string) command {
+	return command{a.program + " " + line, []string{"PYTHONDONTWRITEBYTECODE=1", "COLUMNS=1000"}}
+}
+
+// check loads env.py, and with it the models, and connects.
+func (a alembic) check(ctx context.Context, r *run) error {
+	answer, err := r.with(ctx, a.command("current"))
+	if err != nil {
+		return err
+	}
+	if answer.Code != 0 {
+		return exit.Refusedf("the project does not work, so nothing can be told about its migrations: `%s current` ended with exit code %d: %s%s",
+			a.program, answer.Code, answer.LastWords(), where(r.dir, answer.All))
+	}
+	if r.heard.Connections == 0 {
+		return exit.Invalidf("`%s current` worked on another database than the scratch one, so nothing was run on it", a.program).
+			Hint("Let env.py take its URL from DATABASE_URL, or from PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE.")
+	}
+	return nil
+}
+
+// field is a line of `alembic history --verbose`: "Parent: 1975ea83b712".
+var field = regexp.MustCompile(`^(Rev|Parent|Merges|Path|Also depends on): (.*)$`)
+
+// list reads `alembic history --verbose`, newest first.
+func (a alembic) list(ctx context.Context, r *run) (*Listing, error) {
+	answer, err := r.with(ctx, a.command("history --verbose"))
+	if err != nil {
+		return nil, err
+	}
+	if answer.Code != 0 {
+		return nil, exit.Refusedf("Alembic cannot read the project's migrations: %s%s", answer.LastWords(), where(r.dir, answer.All))
+	}
+	l := &Listing{}
+	var heads []string
+	for line := range strings.Lines(answer.Out) {
+		m := field.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
+		if m == nil {
+			continue
+		}
+		if m[1] == "Rev" {
+			id, _, _ := strings.Cut(m[2], " ")
+			l.Migrations = append(l.Migrations, Listed{ID: id, Planned: true})
+			if strings.Contains(m[2], "(head)") {
+				heads = append(heads, id)
+			}
+			continue
+		}
+		if len(l.Migrations) == 0 {
+			continue
+		}
+		one := &l.Migrations[len(l.Migrations)-1]
+		switch m[1] {
+		case "Parent", "Merges":
+			if m[2] != "<base>" {
+				one.Parents = strings.Split(strings.ReplaceAll(m[2], " ", ""), ",")
+			}
+		case "Path":
+			one.File = m[2]
+		}
+	}
+	slices.Reverse(l.Migrations)
+	if len(heads) > 1 {
+		l.Conflicts = []Conflict{{Leaves: heads, Advice: "Run `" + a.program + " merge heads` and commit what it writes."}}
+	}
+	return l, nil
+}
+
+func (a alembic) all() command { return a.command("upgrade heads") }
+
+func (a alembic) up(m Listed) command { return a.command("upgrade " + m.ID) }
+
+func (a alembic) down(m Listed) command {
+	to := "base"
+	if len(m.Parents) > 0 {
+		to = m.Parents[0]
+	}
+	return a.command("downgrade " + to)
+}
+
+// applied is not told by Alembic, which keeps the last ones only: those and what is
+// before them, which only the listing knows.
+func (alembic) applied(ctx context.Context, d *server.Database) map[string]bool {
+	return recorded(ctx, d, "select version_num from alembic_version")
+}
+
+// ancestry completes what the last ones stand for.
+func (l *Listing) ancestry(heads map[string]bool) map[string]bool {
+	done := map[string]bool{}
+	var visit func(id string)
+	visit = func(id string) {
+		if m, ok := l.Find(id); ok && !done[id] {
+			done[id] = true
+			for _, parent := range m.Parents {
+				visit(parent)
+			}
+		}
+	}
+	for id := range heads {
+		visit(id)
+	}
+	return done
+}
+
+// operation is how `alembic check` writes one: ('add_column', None, 'users', Column(…)).
+var operation = regexp.MustCompile(`\('((?:add|remove|modify)_[a-z_]+)', ?(.*?)(?:\)\)|\)[,\]]|$)`)
+
+func (a alembic) missing(ctx context.Context, r *run) (*Missing, error) {
+	answer, err := r.with(ctx, a.command("check"))
+	if err != nil {
+		return nil, err
+	}
+	_, found, drift := strings.Cut(answer.All, "New upgrade operations detected: ")
+	switch {
+	case answer.Code == 0:
+		return &Missing{}, nil
+	case !drift:
+		return nil, exit.Refusedf("`%s check` ended with exit code %d and says nothing about a migration: %s%s", a.program, answer.Code, answer.LastWords(), where(r.dir, answer.All))
+	}
+	found, _, _ = strings.Cut(found, "\n")
+	m := &Missing{Text: found}
+	for _, one := range operation.FindAllStringSubmatch(found, -1) {
+		m.Lines = append(m.Lines, one[1]+" "+strings.TrimRight(one[2], "()[], "))
+	}
+	return m, nil
+}
+
+func (alembic) operations(_ context.Context, _ *run, m Listed, direction Direction) []Operation {
+	function := "upgrade"
+	if direction == Down {
+		function = "downgrade"
+	}
+	lines, _ := body(m.Text, function)
+	var all []Operation
+	for _, s := range lines {
+		all = append(all, Operation{First: s.First, Last: s.Last, Text: s.Text})
+	}
+	return all
+}
+
+// oneWay tells of a revision that cannot be taken back.
+func oneWay(text string) string {
+	up, _ := body(text, "upgrade")
+	down, there := body(text, "downgrade")
+	switch {
+	case !there:
+		return "there is no downgrade()"
+	case len(down) == 0 && len(up) > 0:
+		return "downgrade() is empty"
+	case len(down) > 0 && strings.HasPrefix(down[0].Text, "raise"):
+		return "downgrade() refuses"
+	}
+	return ""
+}

@@ -1,0 +1,214 @@
+package tool
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/shared/exit"
+)
+
+//go:embed django.py
+var djangoScript string
+
+// django is Django's manage.py.
+type django struct {
+	program string // how it is called, such as "python manage.py"
+}
+
+func (django) called() string { return "django" }
+
+// bookkeeping is what Django writes after every run, too: its lists of models and rights.
+func (django) bookkeeping() []string {
+	return []string{"public.django_migrations", "public.django_content_type", "public.auth_permission"}
+}
+
+func (d django) command(line string, environ ...string) command {
+	return command{d.program + " " + line, append([]string{"PYTHONDONTWRITEBYTECODE=1"}, environ...)}
+}
+
+// check tells a project that does not work from one that lacks a migration: the command
+// that asks for the latter ends with 1 in both cases.
+func (d django) check(ctx context.Context, r *run) error {
+	answer, err := r.with(ctx, d.command("check"))
+	if err != nil || answer.Code == 0 {
+		return err
+	}
+	return exit.Refusedf("the project does not work, so nothing can be told about its migrations: `%s check` ended with exit code %d: %s%s",
+		d.program, answer.Code, answer.LastWords(), where(r.dir, answer.All))
+}
+
+// ask runs our script within the project.
+func (d django) ask(ctx context.Context, r *run, question map[string]any, into any) error {
+	dir, err := os.MkdirTemp("", "fearless-answer-")
+	if err != nil {
+		return exit.Unablef("%w", err)
+	}
+	defer os.RemoveAll(dir)
+	question["answer"] = filepath.Join(dir, "answer.json")
+	text, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	answer, err := r.with(ctx, d.command(`shell -c "$FEARLESS_SCRIPT"`, "FEARLESS_SCRIPT="+djangoScript, "FEARLESS_QUESTION="+string(text)))
+	if err != nil {
+		return err
+	}
+	content, err := os.ReadFile(filepath.Join(dir, "answer.json"))
+	if answer.Code != 0 || err != nil {
+		return exit.Refusedf("Django cannot read the project's migrations: %s%s", answer.LastWords(), where(r.dir, answer.All))
+	}
+	return json.Unmarshal(content, into)
+}
+
+func (d django) list(ctx context.Context, r *run) (*Listing, error) {
+	var told struct {
+		Migrations []struct {
+			App, Name, Path, Digest string
+			Planned                 bool
+			Replaces                [][2]string
+			Parents                 []string
+			Operations              []struct {
+				Line, Last int
+				Kind, Text string
+				OneWay     bool `json:"one_way"`
+			}
+		}
+		Conflicts map[string][]string
+		Database  struct{ Engine, Host, Port, Expected string }
+	}
+	if err := d.ask(ctx, r, map[string]any{"list": true}, &told); err != nil {
+		return nil, err
+	}
+	if db := told.Database; db.Engine != "postgresql" {
+		return nil, exit.Invalidf("the project's default database is of the kind %s; only PostgreSQL can be tried", db.Engine).
+			Hint("Let the settings take it from DATABASE_URL in this step.")
+	} else if db.Host != "" && db.Host != "127.0.0.1" || db.Port != "" && db.Port != db.Expected {
+		return nil, exit.Invalidf("the project's settings name the database server %s:%s and not the scratch one, so nothing was run on it", db.Host, db.Port).
+			Hint("Let the settings take it from DATABASE_URL, or from PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE, or hand these on in PROGRAM: `DB_HOST=$PGHOST DB_PORT=$PGPORT … python manage.py`.")
+	}
+	l := &Listing{}
+	for _, m := range told.Migrations {
+		one := Listed{ID: m.App + "." + m.Name, File: m.Path, Digest: m.Digest, Planned: m.Planned, Parents: m.Parents, app: m.App, name: m.Name}
+		for _, replaced := range m.Replaces {
+			one.Replaces = append(one.Replaces, replaced[0]+"."+replaced[1])
+		}
+		for _, o := range m.Operations {
+			one.Operations = append(one.Operations, Operation{First: o.Line, Last: o.Last, Kind: o.Kind, Text: o.Text, OneWay: o.OneWay})
+			if o.OneWay {
+				one.NoWayBack = o.Kind + " has no reverse"
+			}
+		}
+		l.Migrations = append(l.Migrations, one)
+	}
+	for app, leaves := range told.Conflicts {
+		c := Conflict{Of: "the app " + app, Advice: "Run `" + d.program + " makemigrations --merge` and commit what it writes."}
+		for _, name := range leaves {
+			c.Leaves = append(c.Leaves, app+"."+name)
+		}
+		l.Conflicts = append(l.Conflicts, c)
+	}
+	return l, nil
+}
+
+func (d django) all() command { return d.command("migrate --no-input") }
+
+func (d django) up(m Listed) command {
+	return d.command(fmt.Sprintf("migrate --no-input %s %s", m.app, m.name))
+}
+
+// down goes to the migration before; which of several does not matter.
+func (d django) down(m Listed) command {
+	to := "zero"
+	if len(m.Parents) > 0 {
+		to = m.Parents[0]
+	}
+	return d.command(fmt.Sprintf("migrate --no-input %s %s", m.app, to))
+}
+
+func (django) applied(ctx context.Context, d *server.Database) map[string]bool {
+	return recorded(ctx, d, "select app || '.' || name from django_migrations")
+}
+
+// recorded reads a tool's own table.
+func recorded(ctx context.Context, d *server.Database, query string) map[string]bool {
+	conn, err := d.Connect(ctx)
+	if err != nil {
+		return nil
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	rows, err := conn.Query(ctx, query)
+	if err != nil {
+		return nil
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return map[string]bool{} // no table yet
+	}
+	done := map[string]bool{}
+	for _, id := range ids {
+		done[id] = true
+	}
+	return done
+}
+
+// proposed are the files that makemigrations would write, as it prints them.
+var proposed = regexp.MustCompile(`(?s)Full migrations file '([^']+)':\n(.*?)(?:\nMigrations for '|\nFull migrations file '|\z)`)
+
+// missing is makemigrations. The project was checked, so what it says about migrations is
+// an answer, and everything else a reason why there is none.
+func (d django) missing(ctx context.Context, r *run) (*Missing, error) {
+	answer, err := r.with(ctx, d.command("makemigrations --check --dry-run --no-input -v 3"))
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case answer.Code == 0:
+		return &Missing{}, nil
+	case answer.Code != 1 || !strings.Contains(answer.Out, "Migrations for '"):
+		return nil, exit.Refusedf("`%s makemigrations --check` ended with exit code %d and says nothing about a migration: %s%s",
+			d.program, answer.Code, answer.LastWords(), where(r.dir, answer.All))
+	}
+	m := &Missing{Files: map[string]string{}}
+	app := ""
+	for line := range strings.Lines(answer.Out) {
+		line = strings.TrimSpace(line)
+		if name, ok := strings.CutPrefix(line, "Migrations for '"); ok {
+			app = strings.TrimSuffix(strings.TrimSuffix(name, ":"), "'")
+		}
+		if strings.HasPrefix(line, "Full migrations file") {
+			app = ""
+		}
+		if sign, what, ok := strings.Cut(line, " "); ok && app != "" && (len(sign) == 1 || sign == "->") && strings.Contains("+-~>", sign[len(sign)-1:]) {
+			m.Lines = append(m.Lines, app+": "+what)
+		}
+	}
+	for _, file := range proposed.FindAllStringSubmatch(answer.Out, -1) {
+		m.Files[filepath.Base(file[1])] = strings.TrimSpace(file[2]) + "\n"
+	}
+	m.Text = strings.Join(m.Lines, "; ")
+	if m.Text == "" {
+		m.Text = "makemigrations would write one"
+	}
+	return m, nil
+}
+
+// operations adds the SQL of each, as sqlmigrate would print it.
+func (d django) operations(ctx context.Context, r *run, m Listed, direction Direction) []Operation {
+	all := append([]Operation{}, m.Operations...)
+	var sql [][]string
+	if direction == Up && d.ask(ctx, r, map[string]any{"sql": []string{m.app, m.name}}, &sql) == nil && len(sql) == len(all) {
+		for i := range all {
+			all[i].SQL = sql[i]
+		}
+	}
+	return all
+}

@@ -1,0 +1,107 @@
+package tool
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"bitbucket.org/fearless/pipes/shared/exit"
+)
+
+// Shell runs commands of the project's.
+type Shell struct {
+	Environ []string
+	Log     func(name, text string) // gets what a command prints
+}
+
+// Answer is how a command ended.
+type Answer struct {
+	Out  string // what it printed
+	All  string // with what it printed as an error, in order
+	Code int
+}
+
+// LastWords is the last line that says something, where programs give their reason.
+func (a Answer) LastWords() string {
+	lines := strings.Split(strings.TrimSpace(a.All), "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		line := strings.TrimSpace(lines[i])
+		if line != "" && strings.Trim(line, "^~-| ") != "" && !strings.HasPrefix(line, "(Background on this error") && !strings.HasPrefix(line, "[SQL:") &&
+			!strings.HasPrefix(line, "[parameters:") {
+			return line
+		}
+	}
+	return "it printed nothing"
+}
+
+// Run runs a line in a folder. More variables come before those of the environment. That
+// a command ends with an exit code is no error.
+func (s Shell) Run(ctx context.Context, dir, line string, more []string) (Answer, error) {
+	cmd := exec.CommandContext(ctx, "sh", "-c", line)
+	cmd.Dir = dir
+	cmd.Env = append(overridden(s.Environ, more), more...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	var out strings.Builder
+	all := &both{}
+	cmd.Stdout, cmd.Stderr = writers{&out, all}, all
+	err := cmd.Run()
+	if s.Log != nil {
+		s.Log(line, all.text.String())
+	}
+	answer := Answer{Out: out.String(), All: all.text.String()}
+	var ended *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return answer, context.Cause(ctx)
+	case errors.As(err, &ended) && ended.Exited():
+		answer.Code = ended.ExitCode()
+		return answer, nil
+	case err != nil:
+		return answer, exit.Unablef("`%s`: %w", line, err)
+	}
+	return answer, nil
+}
+
+// overridden leaves out what is given anew, and whatever else leads to a database.
+func overridden(environ, more []string) []string {
+	var all []string
+	for _, v := range environ {
+		name, _, _ := strings.Cut(v, "=")
+		again := strings.HasPrefix(name, "PG") || name == "DATABASE_URL"
+		for _, m := range more {
+			again = again || strings.HasPrefix(m, name+"=")
+		}
+		if !again {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// both collects two streams in the order in which they come.
+type both struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *both) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+type writers struct {
+	one   *strings.Builder
+	other *both
+}
+
+func (w writers) Write(p []byte) (int, error) {
+	w.one.Write(p)
+	return w.other.Write(p)
+}
