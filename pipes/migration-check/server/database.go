@@ -153,3 +153,18 @@ func (d *Database) Terminate(ctx context.Context) error {
 	_, err := d.server.admin.Exec(ctx, "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()", d.Name)
 	return err
 }
+
+// TerminateAfter does that when the context ends. The function that it returns calls it
+// off, or waits until it is done: the server may be taken down after that.
+func (d *Database) TerminateAfter(ctx context.Context) (stop func()) {
+	done := make(chan struct{})
+	callOff := context.AfterFunc(ctx, func() {
+		defer close(done)
+		_ = d.Terminate(context.WithoutCancel(ctx))
+	})
+	return func() {
+		if !callOff() {
+			<-done
+		}
+	}
+}

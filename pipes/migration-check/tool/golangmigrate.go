@@ -65,7 +65,7 @@ func (g GolangMigrate) run(ctx context.Context, d *server.Database, f *folder.Fo
 	}
 	m.LockTimeout = time.Hour // another run may take its time; ours is bounded elsewhere
 	// The library knows no context: to end it, its connection is.
-	stop := context.AfterFunc(ctx, func() { _ = d.Terminate(context.WithoutCancel(ctx)) })
+	stop := d.TerminateAfter(ctx)
 	err = do(m)
 	stop()
 	_, _ = m.Close() // whatever it says has been said before

@@ -77,7 +77,7 @@ func (s SQL) with(ctx context.Context, d *server.Database, do func(*pgx.Conn, ma
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { _ = d.Terminate(context.WithoutCancel(ctx)) })
+	stop := d.TerminateAfter(ctx)
 	defer stop()
 	err = s.locked(ctx, conn, do)
 	if ctx.Err() != nil {
