@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,32 +12,7 @@ import (
 	"time"
 
 	"bitbucket.org/fearless/pipes/shared/console"
-	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 )
-
-// gatesCommand makes this program measure the gate alone.
-const gatesCommand = "gates"
-
-// benchGates measures what a change of the gate can change.
-func benchGates(ctx context.Context, out io.Writer) error {
-	root, err := stage.Root(ctx)
-	if err != nil {
-		return err
-	}
-	bin, err := os.MkdirTemp("", "fearless-bench-bin-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(bin) }()
-	if err := stage.Build(ctx, root, bin, []string{"lint-gate"}); err != nil {
-		return err
-	}
-	rows, err := gates(ctx, root, bin)
-	if err != nil {
-		return err
-	}
-	return table(out, rows)
-}
 
 // rounds is how often each command is timed. The least time counts: whatever else runs
 // on this machine can only add to it.

@@ -1,6 +1,7 @@
 // Command bench measures the pipes against their targets: time to the first line of the
-// log, a repeated bake, memory, sizes, and how promptly a deploy begins and ends. Absolute times are this machine's; the ratio to
-// a program that does nothing, taken in the same run, is what can be compared.
+// log, a repeated bake, memory, sizes, how promptly a deploy begins and ends, and the
+// gates. Absolute times are this machine's; ratios taken in the same run are what can be
+// compared. With an argument, gates or migrations, it measures that alone.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -26,16 +28,7 @@ func main() {
 	if len(os.Args) >= 4 && os.Args[1] == peakCommand {
 		os.Exit(peak(ctx, os.Args[2], os.Args[3], os.Args[4:]...))
 	}
-	measure := bench
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case gatesCommand:
-			measure = benchGates
-		case migrationsCommand:
-			measure = benchMigrations
-		}
-	}
-	err := measure(ctx, os.Stdout)
+	err := bench(ctx, os.Stdout, os.Args[1:])
 	cancel()
 	stop()
 	if err != nil {
@@ -52,7 +45,31 @@ type row struct {
 	met    bool
 }
 
-func bench(ctx context.Context, out io.Writer) error {
+// part is something to measure.
+type part struct {
+	name    string   // to measure it alone
+	pipes   []string // programs that it needs
+	measure func(ctx context.Context, root, bin string) ([]row, error)
+}
+
+// parts are what is measured, in order. Those with a name can be measured alone, since
+// changes of one pipe are tried again and again.
+var parts = []part{
+	{"", []string{"ami-bake"}, sizes},
+	{"", []string{"ami-bake"}, start},
+	{"", []string{"ami-bake"}, bakes},
+	{"", nil, templates},
+	{"", nil, deploys},
+	{"gates", []string{"lint-gate"}, gates},
+	{"migrations", []string{"migration-check"}, migrations},
+}
+
+// bench measures all parts, or the one that is named.
+func bench(ctx context.Context, out io.Writer, args []string) error {
+	chosen := parts
+	if len(args) > 0 {
+		chosen = slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return p.name != args[0] })
+	}
 	root, err := stage.Root(ctx)
 	if err != nil {
 		return err
@@ -62,21 +79,19 @@ func bench(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	var programs []string
+	for _, p := range chosen {
+		programs = append(programs, p.pipes...)
+	}
+	slices.Sort(programs)
 	bin := filepath.Join(dir, "bin")
 	fmt.Fprintln(out, "compiling …")
-	if err := stage.Build(ctx, root, bin, []string{"ami-bake", "lint-gate", "migration-check"}); err != nil {
+	if err := stage.Build(ctx, root, bin, slices.Compact(programs)); err != nil {
 		return err
 	}
 	var rows []row
-	for _, measure := range []func(context.Context, string, string) ([]row, error){sizes, start, bakes, templates, deploys} {
-		measured, err := measure(ctx, root, bin)
-		if err != nil {
-			return err
-		}
-		rows = append(rows, measured...)
-	}
-	for _, measure := range []func(context.Context, string, string) ([]row, error){gates, migrations} {
-		measured, err := measure(ctx, root, bin)
+	for _, p := range chosen {
+		measured, err := p.measure(ctx, root, bin)
 		if err != nil {
 			return err
 		}

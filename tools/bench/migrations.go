@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,33 +15,8 @@ import (
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
 	"bitbucket.org/fearless/pipes/shared/console"
-	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
 	"bitbucket.org/fearless/pipes/shared/undo"
 )
-
-// migrationsCommand makes this program measure migration-check alone.
-const migrationsCommand = "migrations"
-
-// benchMigrations measures what a change of migration-check can change.
-func benchMigrations(ctx context.Context, out io.Writer) error {
-	root, err := stage.Root(ctx)
-	if err != nil {
-		return err
-	}
-	bin, err := os.MkdirTemp("", "fearless-bench-bin-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(bin) }()
-	if err := stage.Build(ctx, root, bin, []string{"migration-check"}); err != nil {
-		return err
-	}
-	rows, err := migrations(ctx, root, bin)
-	if err != nil {
-		return err
-	}
-	return table(out, rows)
-}
 
 // The folder: so many migrations are merged, and one or eleven are new.
 const (
