@@ -67,6 +67,19 @@ func (r *Repository) Commit(ctx context.Context, name string) (string, error) {
 	return hash, nil
 }
 
+// Reported is the commit that reports to the server are about: the one that the pipeline
+// names; without one, the head; none when the clone does not have it, as the merge that a
+// pull request's pipeline made does not exist on the server.
+func (r *Repository) Reported(ctx context.Context, named string) string {
+	if commit, err := r.Commit(ctx, named); err == nil {
+		return commit
+	}
+	if named == "" {
+		return r.Head
+	}
+	return ""
+}
+
 // Has tells whether a name stands for a commit of the clone.
 func (r *Repository) Has(ctx context.Context, name string) bool {
 	_, err := r.Commit(ctx, name)

@@ -23,12 +23,8 @@ const (
 
 // begin tells Bitbucket that the check is running.
 func (g *gate) begin(ctx context.Context) {
-	options := bitbucket.Options{Transport: g.rt.World.Transport, Mask: g.rt.Console.Masker()}
-	// The merge that a pull request's pipeline made does not exist on the server.
-	if commit, err := g.repo.Commit(ctx, g.s.Commit); err == nil {
-		options.Commit = commit
-	} else if g.s.Commit == "" {
-		options.Commit = g.repo.Head
+	options := bitbucket.Options{
+		Commit: g.repo.Reported(ctx, g.s.Commit), Transport: g.rt.World.Transport, Mask: g.rt.Console.Masker(),
 	}
 	g.reporter = bitbucket.NewReporter(g.s.Bitbucket, options, g.rt.Console)
 	g.reporter.Begin(ctx, g.report(&Result{}))

@@ -26,12 +26,8 @@ const (
 
 // begin tells Bitbucket that the check is running.
 func (c *check) begin(ctx context.Context) {
-	options := bitbucket.Options{Transport: c.rt.World.Transport, Mask: c.rt.Console.Masker()}
-	// The merge that a pull request's pipeline made does not exist on the server.
-	if commit, err := c.repo.Commit(ctx, c.s.Commit); err == nil {
-		options.Commit = commit
-	} else if c.s.Commit == "" {
-		options.Commit = c.repo.Head
+	options := bitbucket.Options{
+		Commit: c.repo.Reported(ctx, c.s.Commit), Transport: c.rt.World.Transport, Mask: c.rt.Console.Masker(),
 	}
 	c.reporter = bitbucket.NewReporter(c.s.Bitbucket, options, c.rt.Console)
 	c.reporter.Begin(ctx, bitbucket.Report{ID: Name, Title: "Migration check", Reporter: Name, FailOn: finding.Error})
