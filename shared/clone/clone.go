@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -51,6 +52,8 @@ type Commit struct {
 	Hash string
 	// Subject is the first line of the message.
 	Subject string
+	// Time is when it was committed.
+	Time time.Time
 
 	tree *object.Tree
 }
@@ -131,7 +134,7 @@ func (c *Clone) Commit(hash string) (Commit, error) {
 		return Commit{}, missing(hash, err)
 	}
 	subject, _, _ := strings.Cut(found.Message, "\n")
-	return Commit{Hash: full.String(), Subject: subject, tree: tree}, nil
+	return Commit{Hash: full.String(), Subject: subject, Time: found.Committer.When.UTC(), tree: tree}, nil
 }
 
 // expand turns an abbreviation into the one full hash of a commit that it stands for.

@@ -32,6 +32,7 @@ const (
 	TagBake        = "fearless:bake"       // build servers: the bake they serve
 	TagExpires     = "fearless:expires"    // temporary things: when they may be swept, RFC 3339
 	TagPipeline    = "fearless:pipeline"   // link to the pipeline
+	TagDeployed    = "fearless:deployed:"  // and the name of an environment: when it was last live there, RFC 3339
 )
 
 // State is what EC2 says of an image, reduced to what can be done about it.

@@ -166,6 +166,7 @@ func TestRecordIsDocumented(t *testing.T) {
     "web": 2
   },
   "outcome": "live",
+  "probe": null,
   "durations": {
     "bake_seconds": "unknown",
     "boot_seconds": 61.5,

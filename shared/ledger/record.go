@@ -72,7 +72,7 @@ type Record struct {
 
 	Outcome   Outcome   `json:"outcome,omitempty"` // ends only, like all below
 	Failure   string    `json:"failure,omitempty"` // the first cause
-	Probe     Probe     `json:"probe,omitzero"`
+	Probe     *Probe    `json:"probe"` // null: not probed
 	Durations Durations `json:"durations,omitzero"`
 }
 
@@ -105,7 +105,6 @@ type Servers map[string]int
 
 // Probe is what was asked of the environment's URL while the release was watched.
 type Probe struct {
-	Known  bool    `json:"known"` // false: not probed, so the figures say nothing
 	Asked  int     `json:"asked"`
 	Failed int     `json:"failed"`
 	P99    Seconds `json:"p99_seconds"`

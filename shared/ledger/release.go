@@ -66,7 +66,8 @@ func (r *Release) end(end Record) {
 		return
 	}
 	// It came to life when it was first seen alive, whoever says so.
-	if r.Open() || r.End.Outcome != end.Outcome && !(alive(r.End.Outcome) && alive(end.Outcome)) {
+	same := r.End.Outcome == end.Outcome || alive(r.End.Outcome) && alive(end.Outcome)
+	if r.Open() || !same {
 		r.At = end.Time
 	}
 	r.End = end
@@ -79,7 +80,7 @@ func alive(o Outcome) bool { return o == Live || o == LiveUnproven }
 func startOf(end Record) Record {
 	start := end
 	start.Kind, start.Start, start.Outcome, start.Failure = KindStart, "", "", ""
-	start.Probe, start.Durations = Probe{}, Durations{}
+	start.Probe, start.Durations = nil, Durations{}
 	if parts := name.FindStringSubmatch(end.Start + ".json"); parts != nil {
 		start.ID = parts[2]
 		start.Time, _ = time.Parse(stamp, parts[1]) // its form was just compared
