@@ -9,6 +9,7 @@ package bitbucket
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -89,4 +90,10 @@ func (s Settings) proxy() *url.URL {
 		}
 	}
 	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, proxyPort)}
+}
+
+// GitTransport is the way to the repository's git server with the step's own rights.
+// Outside of a pipeline nothing signs in.
+func (s Settings) GitTransport() http.RoundTripper {
+	return &http.Transport{Proxy: http.ProxyURL(s.proxy())}
 }

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -35,12 +36,38 @@ type objects interface {
 	ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
 }
 
-// Ledger is the record of one environment of an application.
+// Ledger is the record of one environment of an application. It remembers what it has
+// read, since no record ever changes; it is safe for concurrent use.
 type Ledger struct {
 	API         objects
 	Bucket      string
 	Application string
 	Environment string
+
+	mu     sync.Mutex
+	known  map[string]Record // by key
+	newest time.Time         // of the records that were seen
+}
+
+// remember keeps a record that was read or written.
+func (l *Ledger) remember(key string, r Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known == nil {
+		l.known = map[string]Record{}
+	}
+	l.known[key] = r
+	if r.Time.After(l.newest) {
+		l.newest = r.Time
+	}
+}
+
+// remembered is a record that was read or written before.
+func (l *Ledger) remembered(key string) (Record, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r, ok := l.known[key]
+	return r, ok
 }
 
 // stamp is how a key tells the time: UTC, to the millisecond, always of the same length,
@@ -54,24 +81,24 @@ const (
 )
 
 // prefix is where the records of a folder lie.
-func (l Ledger) prefix(folder string) string {
+func (l *Ledger) prefix(folder string) string {
 	return "ledger/" + l.Application + "/" + l.Environment + "/" + folder
 }
 
 // String is the place of the ledger, for people.
-func (l Ledger) String() string { return "s3://" + l.Bucket + "/" + l.prefix(releases) }
+func (l *Ledger) String() string { return "s3://" + l.Bucket + "/" + l.prefix(releases) }
 
 // name is the last part of a key.
 var name = regexp.MustCompile(`^(\d{8}T\d{6}\.\d{3}Z)-([0-9a-f]{8})\.json$`)
 
 // key is where a record lies.
-func (l Ledger) key(folder string, r *Record) string {
+func (l *Ledger) key(folder string, r *Record) string {
 	return l.prefix(folder) + r.Time.UTC().Format(stamp) + "-" + r.ID + ".json"
 }
 
 // parse takes a key apart. A folder that somebody made by hand is none of ours and says
 // nothing; any other name does not belong there, and may be the record of a newer version.
-func (l Ledger) parse(folder, key string) (at time.Time, id string, ok bool, err error) {
+func (l *Ledger) parse(folder, key string) (at time.Time, id string, ok bool, err error) {
 	last := strings.TrimPrefix(key, l.prefix(folder))
 	if last == "" || strings.HasSuffix(last, "/") {
 		return time.Time{}, "", false, nil

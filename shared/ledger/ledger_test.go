@@ -30,7 +30,7 @@ const bucket = "fearless-111122223333-us-east-1"
 
 // book is a ledger in a bucket of the local cloud, which counts what is asked of it.
 type book struct {
-	ledger.Ledger
+	*ledger.Ledger
 	t       *testing.T
 	objects *store.Store
 
@@ -76,8 +76,13 @@ func openWith(t *testing.T, plan fault.Plan) *book {
 	t.Helper()
 	b := &book{t: t, objects: store.New(), calls: map[string]int{}}
 	b.objects.CreateBucket(bucket)
-	b.Ledger = ledger.Ledger{API: client(&fault.Transport{Next: b, Plan: plan}), Bucket: bucket, Application: "shop", Environment: "production"}
+	b.Ledger = &ledger.Ledger{API: client(&fault.Transport{Next: b, Plan: plan}), Bucket: bucket, Application: "shop", Environment: "production"}
 	return b
+}
+
+// fresh is the ledger as another program meets it.
+func (b *book) fresh() *ledger.Ledger {
+	return &ledger.Ledger{API: b.API, Bucket: b.Bucket, Application: b.Application, Environment: b.Environment}
 }
 
 func client(transport http.RoundTripper) *s3.Client {
@@ -99,7 +104,7 @@ func (b *book) lay(key, content string) {
 func (b *book) all() []ledger.Record {
 	b.t.Helper()
 	var records []ledger.Record
-	for r, err := range b.Walk(b.t.Context()) {
+	for r, err := range b.fresh().Walk(b.t.Context()) {
 		if err != nil {
 			b.t.Fatal(err)
 		}
@@ -200,7 +205,7 @@ func TestConcurrentWriters(t *testing.T) {
 	var mu sync.Mutex
 	written := map[string]string{}
 	for w := range writers {
-		l := b.Ledger
+		l := b.fresh()
 		l.API = s3.New(s3.Options{
 			Region: "us-east-1", BaseEndpoint: &server.URL, UsePathStyle: true,
 			Credentials: credentials.NewStaticCredentialsProvider("A", "b", ""),
@@ -290,7 +295,7 @@ func TestReadsFromTheEnd(t *testing.T) {
 		}
 		slices.Reverse(keys)
 		n := 0
-		for r, err := range b.Walk(t.Context()) {
+		for r, err := range b.fresh().Walk(t.Context()) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -381,18 +386,12 @@ func TestUnreachable(t *testing.T) {
 					}
 					return fault.None
 				})
-				start, err := b.Start(t.Context(), release("c1"))
-				if err != nil {
+				if _, err := b.Start(t.Context(), release("c1")); err != nil {
 					t.Fatal(err)
 				}
 				failing = true
-				if records, err := b.Recent(t.Context()); exit.CodeOf(err) != exit.Unable || records != nil {
+				if records, err := b.fresh().Recent(t.Context()); exit.CodeOf(err) != exit.Unable || records != nil {
 					t.Errorf("%v, %v", records, err)
-				}
-				if call == "s3:ListObjectsV2" {
-					if _, err := b.End(t.Context(), start, ledger.Record{Outcome: ledger.Live}); exit.CodeOf(err) != exit.Unable {
-						t.Errorf("written nevertheless: %v", err)
-					}
 				}
 			})
 		}
@@ -436,7 +435,7 @@ func TestNeverWritesOver(t *testing.T) {
 	t.Parallel()
 	for left, works := range map[int]bool{1: true, 2: true, 3: false} {
 		b := open(t)
-		l := b.Ledger
+		l := b.fresh()
 		l.API = &taken{Client: client(inProcess{b.objects}), left: left}
 		_, err := l.Start(t.Context(), release("c1"))
 		if (err == nil) != works {
@@ -475,7 +474,7 @@ func TestBodyThatEndsEarly(t *testing.T) {
 	if _, err := b.Start(t.Context(), release("c1")); err != nil {
 		t.Fatal(err)
 	}
-	l := b.Ledger
+	l := b.fresh()
 	l.API = short{client(inProcess{b.objects})}
 	if _, err := l.Recent(t.Context()); err == nil || !strings.Contains(err.Error(), "connection reset by peer") {
 		t.Errorf("got %v", err)

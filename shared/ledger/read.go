@@ -23,7 +23,7 @@ const (
 
 	// batch is how many records are read at a time, newest first; readers is how many of
 	// them at once.
-	batch, readers = 32, 8
+	batch, readers = 16, 8
 
 	// page is how many names a listing tells at a time: S3's own limit.
 	page = 1000
@@ -35,7 +35,7 @@ const (
 
 // Walk hands over the releases' records, the newest first; it reads no more of them than
 // the loop takes, but for the rest of a batch. The first error ends it.
-func (l Ledger) Walk(ctx context.Context) iter.Seq2[Record, error] {
+func (l *Ledger) Walk(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		for keys, err := range l.windows(ctx, time.Now()) {
 			if err != nil {
@@ -61,7 +61,7 @@ func (l Ledger) Walk(ctx context.Context) iter.Seq2[Record, error] {
 // windows hands over keys, the newest first. S3 lists the oldest first and nothing else.
 // So one page from the beginning, which is all there is of most ledgers; else stretches of
 // time back from the end, until one reaches what the page told.
-func (l Ledger) windows(ctx context.Context, now time.Time) iter.Seq2[[]string, error] {
+func (l *Ledger) windows(ctx context.Context, now time.Time) iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
 		oldest, more, err := l.list(ctx, releases, "", "", page)
 		if err != nil {
@@ -96,7 +96,7 @@ func (l Ledger) windows(ctx context.Context, now time.Time) iter.Seq2[[]string, 
 
 // list tells the keys of a folder after one key and up to another (which may both be
 // blank), the oldest first; with a limit, whether there are more than that.
-func (l Ledger) list(ctx context.Context, folder, after, upTo string, limit int) (keys []string, more bool, err error) {
+func (l *Ledger) list(ctx context.Context, folder, after, upTo string, limit int) (keys []string, more bool, err error) {
 	in := &s3.ListObjectsV2Input{Bucket: &l.Bucket, Prefix: aws.String(l.prefix(folder)), Delimiter: aws.String("/")}
 	if after != "" {
 		in.StartAfter = &after
@@ -132,7 +132,7 @@ func (l Ledger) list(ctx context.Context, folder, after, upTo string, limit int)
 }
 
 // readAll reads records, several at once, and returns them in the order of their keys.
-func (l Ledger) readAll(ctx context.Context, folder string, keys []string) ([]Record, error) {
+func (l *Ledger) readAll(ctx context.Context, folder string, keys []string) ([]Record, error) {
 	records, errs := make([]Record, len(keys)), make([]error, len(keys))
 	turns := make(chan struct{}, readers)
 	var all sync.WaitGroup
@@ -154,7 +154,10 @@ func (l Ledger) readAll(ctx context.Context, folder string, keys []string) ([]Re
 
 // read reads one record that was listed. That it is missing now is an error too: nobody
 // may remove anything.
-func (l Ledger) read(ctx context.Context, folder, key string) (Record, error) {
+func (l *Ledger) read(ctx context.Context, folder, key string) (Record, error) {
+	if r, ok := l.remembered(key); ok {
+		return r, nil
+	}
 	out, err := l.API.GetObject(ctx, &s3.GetObjectInput{Bucket: &l.Bucket, Key: &key})
 	if err != nil {
 		return Record{}, l.unreadable(key, err)
@@ -174,6 +177,7 @@ func (l Ledger) read(ctx context.Context, folder, key string) (Record, error) {
 	if isHold := r.Kind == KindHold || r.Kind == KindLift; isHold != (folder == holds) {
 		return Record{}, l.unreadable(key, fmt.Errorf("a %s does not belong there", r.Kind))
 	}
+	l.remember(key, r)
 	return r, nil
 }
 
@@ -214,11 +218,11 @@ func known(o Outcome) bool {
 }
 
 // unreadable is the error of one record.
-func (l Ledger) unreadable(key string, err error) error {
+func (l *Ledger) unreadable(key string, err error) error {
 	return exit.Unablef("the ledger's record s3://%s/%s cannot be read, and without it nothing is certain: %w", l.Bucket, key, err)
 }
 
 // unreachable is the error of a ledger that gives no answer.
-func (l Ledger) unreachable(err error) error {
+func (l *Ledger) unreachable(err error) error {
 	return exit.Unablef("the ledger %s cannot be read, and without it nothing is certain: %w", l, err)
 }

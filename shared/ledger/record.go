@@ -72,7 +72,7 @@ type Record struct {
 
 	Outcome   Outcome   `json:"outcome,omitempty"` // ends only, like all below
 	Failure   string    `json:"failure,omitempty"` // the first cause
-	Probe     *Probe    `json:"probe"` // null: not probed
+	Probe     *Probe    `json:"probe"`             // null: not probed
 	Durations Durations `json:"durations,omitzero"`
 }
 

@@ -18,16 +18,16 @@ import (
 )
 
 // Start writes that a release begins. Until that is written nothing may be touched.
-func (l Ledger) Start(ctx context.Context, r Record) (Record, error) {
+func (l *Ledger) Start(ctx context.Context, r Record) (Record, error) {
 	r.Kind = KindStart
-	return l.write(ctx, releases, r, "")
+	return l.write(ctx, releases, r)
 }
 
 // End writes what became of a release. What the start says of it is said again, so that
 // who reads an end knows what it is about.
-func (l Ledger) End(ctx context.Context, start, end Record) (Record, error) {
+func (l *Ledger) End(ctx context.Context, start, end Record) (Record, error) {
 	end = about(start, end)
-	return l.write(ctx, releases, end, l.key(releases, &start))
+	return l.write(ctx, releases, end, start.Time)
 }
 
 // about fills an end with what its start says.
@@ -39,28 +39,32 @@ func about(start, end Record) Record {
 }
 
 // Hold writes that a commit, and whatever contains it, must not be deployed.
-func (l Ledger) Hold(ctx context.Context, r Record) (Record, error) {
+func (l *Ledger) Hold(ctx context.Context, r Record) (Record, error) {
 	r.Kind = KindHold
-	return l.write(ctx, holds, r, "")
+	return l.write(ctx, holds, r)
 }
 
 // Lift writes that a commit may be deployed again, and why.
-func (l Ledger) Lift(ctx context.Context, r Record) (Record, error) {
+func (l *Ledger) Lift(ctx context.Context, r Record) (Record, error) {
 	r.Kind = KindLift
-	return l.write(ctx, holds, r, "")
+	return l.write(ctx, holds, r)
 }
 
 // attempts is how many names are tried. That one is taken is next to impossible.
 const attempts = 3
 
-// write adds a record. Its time is this computer's, but later than that of any record
-// that is there (after a key, where the caller knows one): so what one writer has seen of
-// another comes before what it writes itself, however wrong their clocks are.
-func (l Ledger) write(ctx context.Context, folder string, r Record, after string) (Record, error) {
+// write adds a record. Its time is this computer's, but later than that of any record that
+// was seen, and than some others: so what somebody knew of when writing comes before what
+// was written, however wrong the clocks are. Who decides reads the ledger before.
+func (l *Ledger) write(ctx context.Context, folder string, r Record, after ...time.Time) (Record, error) {
 	r.Version, r.Application, r.Environment = Version, l.Application, l.Environment
-	newest, err := l.newest(ctx, folder, after)
-	if err != nil {
-		return Record{}, err
+	l.mu.Lock()
+	newest := l.newest
+	l.mu.Unlock()
+	for _, at := range after {
+		if at.After(newest) {
+			newest = at
+		}
 	}
 	for range attempts {
 		r.Time, r.Clock = later(time.Now(), newest)
@@ -72,6 +76,7 @@ func (l Ledger) write(ctx context.Context, folder string, r Record, after string
 			return Record{}, exit.Unablef("the ledger %s cannot be written: %w", l, err)
 		}
 		if written {
+			l.remember(l.key(folder, &r), r)
 			return r, nil
 		}
 	}
@@ -88,35 +93,8 @@ func later(now, newest time.Time) (at, clock time.Time) {
 	return newest.Add(time.Millisecond), now
 }
 
-// newest is the time of the newest record of a folder, zero when there is none.
-func (l Ledger) newest(ctx context.Context, folder, after string) (time.Time, error) {
-	latest := ""
-	if after != "" || folder != releases {
-		keys, _, err := l.list(ctx, folder, after, "", 0)
-		if err != nil {
-			return time.Time{}, err
-		}
-		if latest = after; len(keys) > 0 {
-			latest = keys[len(keys)-1]
-		}
-	} else {
-		for keys, err := range l.windows(ctx, time.Now()) {
-			if err != nil {
-				return time.Time{}, err
-			}
-			latest = keys[0]
-			break
-		}
-	}
-	if latest == "" {
-		return time.Time{}, nil
-	}
-	at, _, _, err := l.parse(folder, latest)
-	return at, err
-}
-
 // put writes one object unless there is one of that name; false: there is.
-func (l Ledger) put(ctx context.Context, folder string, r *Record) (bool, error) {
+func (l *Ledger) put(ctx context.Context, folder string, r *Record) (bool, error) {
 	content, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return false, err
@@ -138,7 +116,7 @@ func (l Ledger) put(ctx context.Context, folder string, r *Record) (bool, error)
 
 // ours tells whether an object that is there already is what we wanted to write: the SDK
 // repeats a call whose answer was lost.
-func (l Ledger) ours(ctx context.Context, key string, content []byte) (bool, error) {
+func (l *Ledger) ours(ctx context.Context, key string, content []byte) (bool, error) {
 	out, err := l.API.GetObject(ctx, &s3.GetObjectInput{Bucket: &l.Bucket, Key: &key})
 	if err != nil {
 		return false, err

@@ -83,7 +83,7 @@ func TestDeployKeepsToItsApplication(t *testing.T) {
 			}
 			for _, resource := range right.Resource {
 				own := strings.Contains(resource, "shop") || strings.Contains(resource, ":changeSet/fearless-*/*")
-				if condition := fmt.Sprint(right.Condition); !own && !strings.Contains(condition, "shop/*") {
+				if condition := fmt.Sprint(right.Condition); !own && !strings.Contains(condition, "shop/*") && !strings.Contains(condition, "aws:ResourceTag/fearless:application:shop") {
 					t.Errorf("%s on %s if %s", right.Sid, resource, condition)
 				}
 			}
@@ -228,4 +228,26 @@ func goldens(t *testing.T, kind string) map[string]golden {
 		templates[filepath.Base(name)] = g
 	}
 	return templates
+}
+
+// The ledger only grows: no role may remove a record, and the bucket refuses whoever would write over one.
+func TestLedgerIsWrittenOnce(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *stack) {
+		for _, role := range []string{"BakeRole", "DeployRole", "PlanRole", "BaseRole", "ServersRole"} {
+			for _, right := range s.rights(role) {
+				touches := right.Effect == "Allow" && slices.ContainsFunc(right.Resource, func(pattern string) bool {
+					return like(pattern, "arn:aws:s3:::fearless-111122223333-eu-central-1/ledger/shop/production/x.json")
+				})
+				for _, action := range right.Action {
+					switch {
+					case !touches, action != "*" && !strings.HasPrefix(action, "s3:"), action == "s3:GetObject":
+					case role == "DeployRole" && action == "s3:PutObject" && fmt.Sprint(right.Condition) == "map[Null:map[s3:if-none-match:false]]":
+					default:
+						t.Errorf("%s may %s in the ledger if %v", role, action, right.Condition)
+					}
+				}
+			}
+		}
+	})
 }

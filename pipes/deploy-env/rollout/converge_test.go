@@ -143,6 +143,7 @@ func (s scene) breakAndRepeat(t *testing.T, plan fault.Plan, want []string) {
 	}
 	second := s.run(l, nil).expect(t, s.code, s.words...)
 	stop()
+	l.checkLedger()
 	if diff := cmp.Diff(want, l.state()); diff != "" {
 		t.Errorf("the account after both runs (-want +got):\n%s", diff)
 	}

@@ -24,6 +24,7 @@ import (
 	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
+	"bitbucket.org/fearless/pipes/shared/ledger"
 	"bitbucket.org/fearless/pipes/shared/pipe"
 	"bitbucket.org/fearless/pipes/shared/settings"
 	"bitbucket.org/fearless/pipes/shared/stack"
@@ -37,6 +38,8 @@ type deployer struct {
 	session *account.Session
 	bucket  string
 	index   image.Index
+	ledger  *ledger.Ledger
+	entry   entry
 	made    made
 	waiting *console.Progress
 	preview preview
@@ -52,6 +55,12 @@ type deployer struct {
 // Run does what the settings ask for.
 func Run(ctx context.Context, rt *pipe.Runtime, s Settings) (pipe.Result, error) {
 	d := &deployer{rt: rt, s: &s, waiting: rt.Console.Progress("CloudFormation")}
+	if s.Action == ActionHistory { // the ledger tells it all, also of environments whose file is gone
+		if err := d.open(ctx); err != nil {
+			return nil, err
+		}
+		return d.history(ctx)
+	}
 	if err := d.load(); err != nil {
 		return nil, err
 	}
@@ -120,6 +129,7 @@ func (d *deployer) open(ctx context.Context) error {
 	d.s3 = s3.NewFromConfig(session.Config, func(o *s3.Options) { o.UsePathStyle = session.PathStyle })
 	d.ssm = ssm.NewFromConfig(session.Config)
 	d.index = image.Index{API: d.s3, Bucket: d.bucket}
+	d.ledger = &ledger.Ledger{API: d.s3, Bucket: d.bucket, Application: d.s.Application, Environment: d.s.Environment}
 	return d.lookUpRoles(ctx)
 }
 
@@ -127,6 +137,9 @@ func (d *deployer) open(ctx context.Context) error {
 func (d *deployer) deploy(ctx context.Context) (pipe.Result, error) {
 	record, err := d.image(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := d.past(ctx, record); err != nil {
 		return nil, err
 	}
 	outputs, err := givingWay(ctx, d, func() (map[string]string, error) { return d.base(ctx) })

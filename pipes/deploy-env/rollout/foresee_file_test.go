@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,12 +16,20 @@ import (
 type beside struct {
 	aws       http.RoundTripper
 	bitbucket *fake.Server
+	git       http.Handler
 }
 
 // RoundTrip is one call.
 func (b beside) RoundTrip(r *http.Request) (*http.Response, error) {
 	if b.bitbucket != nil && r.URL.Host == "api.bitbucket.org" {
 		return b.bitbucket.RoundTripper().RoundTrip(r)
+	}
+	if b.git != nil && r.URL.Host == "git.local" {
+		answer := httptest.NewRecorder()
+		in := r.Clone(r.Context())
+		in.RequestURI = r.URL.RequestURI()
+		b.git.ServeHTTP(answer, in)
+		return answer.Result(), nil
 	}
 	return b.aws.RoundTrip(r)
 }

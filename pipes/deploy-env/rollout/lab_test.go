@@ -72,6 +72,7 @@ type lab struct {
 	wire func(http.RoundTripper) http.RoundTripper // stands between the pipe and the cloud; nil: nothing does
 
 	bitbucket *fake.Server // nil: nobody calls it
+	origin    http.Handler // the git server; nil: there is none
 
 	mu   sync.Mutex
 	up   map[string]bool   // instances that answer their health checks
@@ -235,7 +236,7 @@ func (l *lab) deployUntil(interrupt <-chan struct{}, commit string, plan fault.P
 			"AWS_ENDPOINT_URL=http://cloud.local", "AWS_DEFAULT_REGION=" + region,
 			"AWS_ACCESS_KEY_ID=AKIALAB0000000000000", "AWS_SECRET_ACCESS_KEY=a-secret-of-the-lab",
 		}, variables...),
-		Dir: l.clone, Out: &log, Interrupt: interrupt, Transport: beside{transport, l.bitbucket},
+		Dir: l.clone, Out: &log, Interrupt: interrupt, Transport: beside{transport, l.bitbucket, l.origin},
 	}
 	code := pipe.Pipe[rollout.Settings]{Name: rollout.Name, Run: rollout.Run}.Main(w)
 	l.checkRights(transport.Log(), variables)

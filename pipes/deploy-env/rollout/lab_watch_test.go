@@ -66,7 +66,7 @@ func (l *lab) state() []string {
 		}
 		lines = append(lines, fmt.Sprintf("group of %s %d..%d, %d", role, *g.MinSize, *g.MaxSize, *g.DesiredCapacity))
 	}
-	for _, line := range l.cloud.Leftovers("/logs/", "image ", "snapshot ", "instance ") {
+	for _, line := range l.cloud.Leftovers("/logs/", "/ledger/", "image ", "snapshot ", "instance ") {
 		if strings.HasPrefix(line, "load balancer") {
 			line = "load balancer"
 		}

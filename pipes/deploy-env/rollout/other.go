@@ -52,6 +52,11 @@ func (d *deployer) destroy(ctx context.Context) (*Result, error) {
 		if err != nil {
 			return nil, unable(err)
 		}
+		if name == d.file.ServersStack() {
+			if err := d.beginEnd(ctx, now); err != nil {
+				return nil, err
+			}
+		}
 		if now == nil {
 			d.rt.Console.Info("There is no stack %s", name)
 			continue
@@ -64,6 +69,9 @@ func (d *deployer) destroy(ctx context.Context) (*Result, error) {
 		if final.Status != stack.DeleteComplete {
 			return nil, exit.Unablef("stack %s could not be deleted: %s", name, outcome(final, events))
 		}
+	}
+	if err := d.gone(ctx); err != nil {
+		return nil, err
 	}
 	d.rt.Console.Success("%s of %s is gone", d.s.Environment, d.s.Application)
 	return &Result{

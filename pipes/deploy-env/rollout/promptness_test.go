@@ -24,6 +24,9 @@ func TestPromptness(t *testing.T) {
 			began, executed := time.Now(), 0
 			commit := []string{good2, good1}[n%2]
 			l.deploy(commit, func(c fault.Call) fault.Fault {
+				if c.Service == "s3" {
+					return fault.None // it takes thousands a second
+				}
 				if times = append(times, time.Now()); c.Is("cloudformation:ExecuteChangeSet") {
 					executed = len(times)
 				}

@@ -15,6 +15,7 @@ const (
 	OutcomeFailed     = "failed"
 	OutcomeDestroyed  = "destroyed"
 	OutcomeWritten    = "templates written"
+	OutcomeTold       = "history told"
 )
 
 // Result is what became of an environment.
@@ -24,7 +25,7 @@ type Result struct {
 	Commit      string   `json:"commit,omitempty"`
 	Image       string   `json:"image,omitempty"`
 	Outcome     string   `json:"outcome"`
-	Files       []string `json:"files,omitempty"` // templates that were written
+	Files       []string `json:"files,omitempty"` // templates or the page that were written
 	Seconds     float64  `json:"seconds"`
 	Took        string   `json:"-"`
 }

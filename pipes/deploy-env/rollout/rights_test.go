@@ -45,7 +45,7 @@ const (
 
 // roleOf is the role that a run takes by default.
 func roleOf(variables []string) string {
-	if slices.Contains(variables, "ACTION=preview") {
+	if slices.Contains(variables, "ACTION=preview") || slices.Contains(variables, "ACTION=history") {
 		return planRole
 	}
 	return deployRole
@@ -86,7 +86,6 @@ func iamAction(call string) string {
 // by the reason.
 var asides = map[string]string{
 	"iam:PassRole":                          "AWS asks for it when a service role is handed over",
-	"s3:ListBucket":                         "S3 asks for it before it says that an object is missing",
 	"cloudformation:ContinueUpdateRollback": "for a rollback that failed, which the story of stuck stacks makes",
 }
 

@@ -23,7 +23,7 @@ type made struct {
 // role is the role of account.yml that this run takes when it is told an account only:
 // one that can change nothing, where nothing is to be changed.
 func (d *deployer) role() string {
-	if d.s.Action == ActionPreview {
+	if d.s.Action == ActionPreview || d.s.Action == ActionHistory {
 		return "plan"
 	}
 	return Name

@@ -181,8 +181,10 @@ func TestCallsPerMinute(t *testing.T) {
 	story(t, func(t *testing.T, l *lab) {
 		l.deploy(good1, nil).expect(t, exit.Passed)
 		var calls []time.Time
-		plan := func(fault.Call) fault.Fault {
-			calls = append(calls, time.Now())
+		plan := func(c fault.Call) fault.Fault {
+			if c.Service != "s3" { // which takes thousands a second
+				calls = append(calls, time.Now())
+			}
 			return fault.None
 		}
 		var both sync.WaitGroup

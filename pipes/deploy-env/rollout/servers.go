@@ -10,6 +10,7 @@ import (
 	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
+	"bitbucket.org/fearless/pipes/shared/ledger"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -36,8 +37,15 @@ func (d *deployer) servers(ctx context.Context, record *image.Record, base map[s
 	if err != nil {
 		return nil, unable(err)
 	}
+	past, err := d.past(ctx, record) // once more: much may have happened while we waited
+	if err != nil {
+		return nil, err
+	}
 	if ours {
-		return d.follow(ctx, now, record)
+		return d.follow(ctx, now, record, past)
+	}
+	if err := d.settleLedger(ctx, now, past); err != nil {
+		return nil, err
 	}
 	d.rt.Console.Heading("Servers %s", name)
 	live, err := d.live(ctx, now)
@@ -57,7 +65,7 @@ func (d *deployer) servers(ctx context.Context, record *image.Record, base map[s
 	if now == nil {
 		p.Monitoring = 0 // there are no old servers to keep
 	}
-	return d.release(ctx, live, p, target, record, values.Capacity)
+	return d.release(ctx, live, p, target, record, values.Capacity, past)
 }
 
 func (d *deployer) live(ctx context.Context, now *stack.Stack) (*live, error) {
@@ -74,7 +82,7 @@ func (d *deployer) live(ctx context.Context, now *stack.Stack) (*live, error) {
 }
 
 // release proposes, explains and applies.
-func (d *deployer) release(ctx context.Context, live *live, p stack.Proposal, target string, record *image.Record, sizes map[string]int) (*Result, error) {
+func (d *deployer) release(ctx context.Context, live *live, p stack.Proposal, target string, record *image.Record, sizes map[string]int, past []ledger.Record) (*Result, error) {
 	changed, err := d.propose(ctx, p)
 	if err != nil {
 		return nil, err
@@ -104,6 +112,12 @@ func (d *deployer) release(ctx context.Context, live *live, p stack.Proposal, ta
 		}
 		return d.previewResult(ctx, record, "This is a preview: nothing was changed")
 	}
+	if err := d.begin(ctx, d.startRecord(record, p.Parameters, p.Body, past)); err != nil {
+		if left := d.discard(ctx, changed); left != nil {
+			d.rt.Console.Warn("%v", left)
+		}
+		return nil, err
+	}
 	wanted := map[string]int{}
 	for _, role := range d.file.Roles {
 		wanted[role.Group()] = sizes[role.Name]
@@ -118,7 +132,7 @@ func (d *deployer) release(ctx context.Context, live *live, p stack.Proposal, ta
 
 // follow goes along with an update to our own target that is under way already, from its
 // beginning: what has happened before counts.
-func (d *deployer) follow(ctx context.Context, now *stack.Stack, record *image.Record) (*Result, error) {
+func (d *deployer) follow(ctx context.Context, now *stack.Stack, record *image.Record, past []ledger.Record) (*Result, error) {
 	earlier, err := stack.Operation(ctx, d.cfn, now.ID)
 	if err != nil {
 		return nil, unable(err)
@@ -128,6 +142,9 @@ func (d *deployer) follow(ctx context.Context, now *stack.Stack, record *image.R
 		after, by = earlier[len(earlier)-1].ID, startedBy(earlier[0].Token)
 	}
 	d.rt.Console.Info("An update to the same image is under way already%s: following it", by)
+	if err := d.adopt(ctx, d.startRecord(record, now.Parameters, "", past), past); err != nil {
+		return nil, err
+	}
 	wanted := map[string]int{}
 	for _, role := range d.file.Roles {
 		wanted[role.Group()], _ = strconv.Atoi(now.Parameters[role.Capacity()]) // without one none is known
@@ -172,6 +189,7 @@ func leftRunning(err error) error {
 func (d *deployer) conclude(ctx context.Context, final *stack.Stack, events []stack.Event, story *story, record *image.Record) (*Result, error) {
 	if !final.Status.Good() {
 		why, launch := story.failure(final, events)
+		d.failed(ctx, final, why, durations(events))
 		e := exit.Refusedf("the release of image %s to %s failed: %s", record.Image, d.file.Environment, why)
 		if launch != nil {
 			e = exit.Unablef("%w", e.Err).Hint(launch.hints()...)
@@ -180,6 +198,9 @@ func (d *deployer) conclude(ctx context.Context, final *stack.Stack, events []st
 			return d.result(record, OutcomeRolledBack), e.Hint("the release from before goes on: " + story.kept())
 		}
 		return d.result(record, OutcomeFailed), e.Hint("stack " + final.Name + " is " + string(final.Status))
+	}
+	if err := d.succeeded(ctx, durations(events)); err != nil {
+		return nil, err
 	}
 	if err := d.endCheck(ctx, final, record.Image); err != nil {
 		return nil, err

@@ -26,6 +26,7 @@ const (
 	ActionPreview  = "preview"
 	ActionTemplate = "template"
 	ActionDestroy  = "destroy"
+	ActionHistory  = "history"
 )
 
 // Settings are the variables of deploy-env.
@@ -34,13 +35,14 @@ type Settings struct {
 	AWS       account.Settings
 	Bitbucket bitbucket.Settings
 
-	Action      string `envconfig:"ACTION" default:"deploy" allowed:"deploy,preview,template,destroy" desc:"What to do: deploy; preview, which says what a deploy would change and changes nothing; template, which writes the CloudFormation templates into .fearless; or destroy an environment that is not protected."`
+	Action      string `envconfig:"ACTION" default:"deploy" allowed:"deploy,preview,template,destroy,history" desc:"What to do: deploy; preview, which says what a deploy would change and changes nothing; template, which writes the CloudFormation templates into .fearless; destroy, for an environment that is not protected; or history, which tells of its releases in the log and on a page with plots."`
 	Application string `envconfig:"APPLICATION" fallback:"BITBUCKET_REPO_SLUG" required:"true" example:"shop" desc:"Name of the application: lower-case letters, digits and dashes."`
 	Environment string `envconfig:"ENVIRONMENT" fallback:"BITBUCKET_DEPLOYMENT_ENVIRONMENT" required:"true" example:"staging" desc:"Environment to deploy to; its file is environments/<environment>.yml."`
 	Commit      string `envconfig:"COMMIT" fallback:"BITBUCKET_COMMIT" example:"4f2c9b7a1d3e" desc:"Commit whose image is deployed, full or at least 7 characters. Needed to deploy and to preview."`
 
-	Soak   Soak   `envconfig:"SOAK" example:"10m" desc:"How long the old servers stay beside the new ones while the release is watched, in whole minutes. Default: what the environment file says."`
-	Bucket string `envconfig:"BUCKET" example:"fearless-111122223333-eu-central-1" desc:"Bucket with the image index, large templates and the servers' logs. Default: fearless-<account>-<region>, made by account.yml."`
+	Soak   Soak              `envconfig:"SOAK" example:"10m" desc:"How long the old servers stay beside the new ones while the release is watched, in whole minutes. Default: what the environment file says."`
+	Period settings.Duration `envconfig:"PERIOD" default:"365d" example:"90d" desc:"For history: how far to look back."`
+	Bucket string            `envconfig:"BUCKET" example:"fearless-111122223333-eu-central-1" desc:"Bucket with the image index, large templates and the servers' logs. Default: fearless-<account>-<region>, made by account.yml."`
 
 	BaseRole    string `envconfig:"BASE_SERVICE_ROLE" example:"arn:aws:iam::111122223333:role/fearless-shop-base" desc:"Role with which CloudFormation changes the base. Default: what account.yml made for the application, or else the rights of this pipe's own role."`
 	ServersRole string `envconfig:"SERVERS_SERVICE_ROLE" example:"arn:aws:iam::111122223333:role/fearless-shop-servers" desc:"Role with which CloudFormation changes the servers. Default: what account.yml made for the application, or else the rights of this pipe's own role."`

@@ -34,6 +34,8 @@ type story struct {
 	words   string // what it left in the bucket, read at once: it goes on writing while it ends
 	refused map[string]refusal
 
+	events []stack.Event // of the update, the oldest first
+
 	back  bool      // CloudFormation takes the update back
 	told  bool      // and that was said
 	began time.Time // when the update did, by the clock of CloudFormation
@@ -131,6 +133,7 @@ func (s *story) event(e stack.Event) {
 // note keeps track of what CloudFormation is at.
 func (s *story) note(e stack.Event) {
 	s.moved = time.Now()
+	s.events = append(s.events, e)
 	if s.began.IsZero() {
 		s.began = e.Time
 	}

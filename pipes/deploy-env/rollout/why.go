@@ -25,6 +25,9 @@ func (d *deployer) listening(s *story) stack.Watcher {
 		if err := s.watch(ctx, now, news); err != nil {
 			return err
 		}
+		if now.Status == stack.UpdateCompleteCleanup {
+			d.cameThrough(ctx, durations(s.events))
+		}
 		if s.failing != "" && !heard {
 			heard = true
 			s.words = d.serverWords(ctx, s.failing)
