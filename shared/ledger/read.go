@@ -21,9 +21,9 @@ const (
 	// largest bounds what is read of a record, in bytes.
 	largest = 256 << 10
 
-	// batch is how many records are read at a time, newest first; readers is how many of
-	// them at once.
-	batch, readers = 16, 8
+	// Records are read in batches, the newest first: a small one, since mostly the last
+	// release tells enough, and then ever larger ones. So many of a batch are read at once.
+	firstBatch, lastBatch, readers = 16, 1024, 16
 
 	// page is how many names a listing tells at a time: S3's own limit.
 	page = 1000
@@ -37,13 +37,15 @@ const (
 // the loop takes, but for the rest of a batch. The first error ends it.
 func (l *Ledger) Walk(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
+		batch := firstBatch
 		for keys, err := range l.windows(ctx, time.Now()) {
 			if err != nil {
 				yield(Record{}, err)
 				return
 			}
-			for some := range slices.Chunk(keys, batch) {
-				records, err := l.readAll(ctx, releases, some)
+			for len(keys) > 0 {
+				n := min(batch, len(keys))
+				records, err := l.readAll(ctx, releases, keys[:n])
 				if err != nil {
 					yield(Record{}, err)
 					return
@@ -53,6 +55,7 @@ func (l *Ledger) Walk(ctx context.Context) iter.Seq2[Record, error] {
 						return
 					}
 				}
+				keys, batch = keys[n:], min(2*batch, lastBatch)
 			}
 		}
 	}

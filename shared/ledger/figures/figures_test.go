@@ -2,19 +2,26 @@ package figures_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
 	"bitbucket.org/fearless/pipes/shared/ledger"
 	"bitbucket.org/fearless/pipes/shared/ledger/figures"
+	store "bitbucket.org/fearless/pipes/shared/localcloud/s3"
 )
 
 var begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -154,13 +161,40 @@ func TestPageOfNothing(t *testing.T) {
 	}
 }
 
-// The page of a year in which 5,000 records were written.
-func BenchmarkPage(b *testing.B) {
-	records := year(5000)
+// BenchmarkHistory reads the 5,000 records of a year out of a bucket of the local cloud, over
+// a socket, and makes the page.
+func BenchmarkHistory(b *testing.B) {
+	objects := store.New()
+	objects.CreateBucket("bucket")
+	server := httptest.NewServer(objects)
+	defer server.Close()
+	client := s3.New(s3.Options{
+		Region: "us-east-1", BaseEndpoint: &server.URL, UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("A", "b", ""),
+	})
+	for _, r := range year(5000) {
+		text, err := json.Marshal(r)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := client.PutObject(b.Context(), &s3.PutObjectInput{
+			Bucket: aws.String("bucket"), Key: aws.String("ledger/shop/production/" + r.Key() + ".json"), Body: bytes.NewReader(text),
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	making, rounds := time.Duration(0), 0
 	for b.Loop() {
+		l := &ledger.Ledger{API: client, Bucket: "bucket", Application: "shop", Environment: "production"}
+		records, err := l.All(b.Context(), begin)
+		if err != nil || len(records) != 5000 {
+			b.Fatal(len(records), err)
+		}
+		read := time.Now()
 		page := figures.Page{Application: "shop", Environment: "production", Releases: ledger.Releases(records), From: begin, To: begin.AddDate(1, 0, 0)}
 		if err := page.Write(io.Discard); err != nil {
 			b.Fatal(err)
 		}
+		making, rounds = making+time.Since(read), rounds+1
 	}
+	b.ReportMetric(float64(making.Microseconds())/1000/float64(rounds), "page-ms")
 }

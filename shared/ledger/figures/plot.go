@@ -101,6 +101,14 @@ func (p plot) scale(spans []Span) (step, top float64) {
 	return step, max(step, math.Ceil(highest/step)*step)
 }
 
+// label is a value beside a line.
+func (p plot) label(v float64) string {
+	if v == 0 {
+		return "0"
+	}
+	return strings.TrimSuffix(p.tell(v), " 00s")
+}
+
 func (p plot) draw(w io.Writer, spans []Span) {
 	fmt.Fprintf(w, "<h2>%s</h2>\n<p>%s</p>\n<div class=\"key\">", p.title, p.about)
 	for _, s := range p.series {
@@ -112,7 +120,7 @@ func (p plot) draw(w io.Writer, spans []Span) {
 	for v := 0.0; v <= top+step/2; v += step {
 		y := above + tall*(1-v/top)
 		fmt.Fprintf(w, "<line class=\"grid\" x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
-			left, width, y, y, left-6, y+4, strings.ReplaceAll(p.tell(v), " 00s", ""))
+			left, width, y, y, left-6, y+4, p.label(v))
 	}
 	wide := (width - left) / float64(max(len(spans), 1))
 	next := 0.0 // where there is room for a date
