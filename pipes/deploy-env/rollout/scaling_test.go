@@ -176,7 +176,7 @@ func TestLiveSizeIsNoChange(t *testing.T) {
 	})
 }
 
-// A pipe asks AWS at most 60 times a minute, whatever happens.
+// A pipe asks AWS at most 60 times a minute, S3 aside, whatever happens.
 func TestCallsPerMinute(t *testing.T) {
 	story(t, func(t *testing.T, l *lab) {
 		l.deploy(good1, nil).expect(t, exit.Passed)

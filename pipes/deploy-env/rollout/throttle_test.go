@@ -71,8 +71,10 @@ func TestUnthrottledDeploy(t *testing.T) {
 		l.slow()
 		started := time.Now()
 		minutes := map[int]int{}
-		l.deploy(good2, func(fault.Call) fault.Fault {
-			minutes[int(time.Since(started)/time.Minute)]++
+		l.deploy(good2, func(c fault.Call) fault.Fault {
+			if c.Service != "s3" { // which takes thousands a second
+				minutes[int(time.Since(started)/time.Minute)]++
+			}
 			return fault.None
 		}).expect(t, exit.Passed)
 		most := 0
