@@ -11,6 +11,7 @@ const (
 	SubnetParameter = "/fearless/bake/subnet"
 	GroupParameter  = "/fearless/bake/security-group"
 	BakeProfile     = "fearless-bake-server"
+	ScheduleGroup   = "fearless"
 )
 
 // bases are the base images that our pipes know by name, with the public
@@ -59,18 +60,22 @@ func (c *Cloud) furnish() error {
 	}
 	c.iam.AddProfile(BakeProfile)
 	c.s3.CreateBucket(c.Bucket())
+	c.schedules.AddGroup(ScheduleGroup)
 	return c.furnishNetwork()
 }
 
 // AddApplication makes what account.yml makes for an application that is
-// deployed: the roles for CloudFormation, and the parameters that name them
-// and the boundary of roles of servers.
+// deployed: the roles for CloudFormation and for schedules, and the parameters
+// that name them and the boundary of roles of servers.
 func (c *Cloud) AddApplication(name string) {
 	parameter := "/fearless/deploy/" + name + "/"
 	for _, part := range []string{"base", "servers"} {
 		c.ssm.Put(parameter+part+"-role", c.iam.AddServiceRole("fearless-"+name+"-"+part, "cloudformation.amazonaws.com"), false)
 	}
 	c.ssm.Put(parameter+"server-boundary", c.world.ARN("iam", "policy/fearless-"+name+"-server"), false)
+	parameter = "/fearless/test/" + name + "/"
+	c.ssm.Put(parameter+"service-role", c.iam.AddServiceRole("fearless-"+name+"-test", "cloudformation.amazonaws.com"), false)
+	c.ssm.Put(parameter+"schedule-role", c.iam.AddServiceRole("fearless-"+name+"-reaper", "scheduler.amazonaws.com"), false)
 }
 
 // furnishNetwork makes the network of build servers.

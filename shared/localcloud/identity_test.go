@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -74,6 +75,8 @@ func TestRoleSession(t *testing.T) {
 		wantCode(t, err, "ExpiredTokenException")
 		_, err = b.s3.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(b.cloud.Bucket()), Key: aws.String("x")})
 		wantCode(t, err, "ExpiredToken")
+		_, err = scheduler.NewFromConfig(b.config).ListSchedules(t.Context(), &scheduler.ListSchedulesInput{})
+		wantCode(t, err, "ExpiredTokenException")
 
 		session.Credentials = credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey, "another")
 		b.use(session)

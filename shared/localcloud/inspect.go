@@ -23,9 +23,9 @@ func (c *Cloud) Snapshots() []ec2.Snapshot { return c.ec2.Snapshots() }
 // Objects are the objects of a bucket by key.
 func (c *Cloud) Objects(bucket string) map[string]s3.Object { return c.s3.Objects(bucket) }
 
-// Leftovers names everything of the account that somebody pays for, a line
-// each, without the lines that contain one of keep: what a run leaves behind
-// besides what it was asked to make.
+// Leftovers names everything of the account that somebody pays for, and
+// schedules, a line each, without the lines that contain one of keep: what a
+// run leaves behind besides what it was asked to make.
 func (c *Cloud) Leftovers(keep ...string) []string {
 	var lines []string
 	for _, i := range c.Instances() {
@@ -41,6 +41,9 @@ func (c *Cloud) Leftovers(keep ...string) []string {
 	}
 	for _, arn := range c.elb.Balancers() {
 		lines = append(lines, "load balancer "+arn)
+	}
+	for _, x := range c.Schedules() {
+		lines = append(lines, fmt.Sprintf("schedule %s/%s", x.Group, x.Name))
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Objects(c.Bucket()))) {
 		lines = append(lines, fmt.Sprintf("object s3://%s/%s", c.Bucket(), key))

@@ -26,6 +26,7 @@ import (
 	"bitbucket.org/fearless/pipes/shared/localcloud/machine/simulated"
 	"bitbucket.org/fearless/pipes/shared/localcloud/operation"
 	"bitbucket.org/fearless/pipes/shared/localcloud/s3"
+	"bitbucket.org/fearless/pipes/shared/localcloud/scheduler"
 	"bitbucket.org/fearless/pipes/shared/localcloud/secrets"
 	"bitbucket.org/fearless/pipes/shared/localcloud/ssm"
 	"bitbucket.org/fearless/pipes/shared/localcloud/sts"
@@ -80,15 +81,16 @@ type Cloud struct {
 	router   *wire.Router
 	machines machine.Driver
 
-	sts     *sts.Service
-	iam     *iam.Service
-	ssm     *ssm.Service
-	secrets *secrets.Service
-	ec2     *ec2.Service
-	s3      *s3.Store
-	elb     *elb.Service
-	groups  *autoscaling.Service
-	stacks  *cloudformation.Service
+	sts       *sts.Service
+	iam       *iam.Service
+	ssm       *ssm.Service
+	secrets   *secrets.Service
+	ec2       *ec2.Service
+	s3        *s3.Store
+	elb       *elb.Service
+	groups    *autoscaling.Service
+	stacks    *cloudformation.Service
+	schedules *scheduler.Service
 
 	// bases finds the base image that a public parameter names.
 	bases map[string]ec2.BaseImage
@@ -123,6 +125,7 @@ func New(o Options) (*Cloud, error) {
 	c.elb = c.balancing(o.Health)
 	c.groups = autoscaling.New(w, scaled{c}, c.elb)
 	c.stacks = cloudformation.New(w, c.surroundings(), c.types()...)
+	c.schedules = c.scheduling()
 	c.router = wire.NewRouter(o.Region, c.hooks(),
 		c.sts.Wire(),
 		c.ssm.Wire(),
@@ -131,6 +134,7 @@ func New(o Options) (*Cloud, error) {
 		c.elb.Wire(),
 		c.groups.Wire(),
 		c.stacks.Wire(),
+		c.schedules.Wire(),
 		wire.Service{Name: "s3", Protocol: operation.REST, Handler: c.s3, Operations: storeOperations},
 	)
 	if err := c.furnish(); err != nil {
@@ -194,6 +198,7 @@ func (c *Cloud) RefuseLaunch(code, message string, times int) {
 
 // Close switches all servers off and leaves nothing behind.
 func (c *Cloud) Close() error {
+	c.schedules.Close()
 	c.stacks.Close()
 	c.groups.Close()
 	c.elb.Close()

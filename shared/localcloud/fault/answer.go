@@ -18,6 +18,8 @@ func throttling(o operation.Operation) (status int, code string) {
 		return http.StatusBadRequest, "Throttling"
 	case o.Service == "s3":
 		return http.StatusServiceUnavailable, "SlowDown"
+	case o.Protocol == operation.RESTJSON:
+		return http.StatusTooManyRequests, "ThrottlingException"
 	}
 	return http.StatusBadRequest, "ThrottlingException"
 }
@@ -34,6 +36,8 @@ func answer(r *http.Request, p operation.Protocol, status int, code string) *htt
 		form = "<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>fault</RequestId></ErrorResponse>"
 	case operation.JSON:
 		kind, form = "application/x-amz-json-1.1", `{"__type":"%s","message":"%s"}`
+	case operation.RESTJSON:
+		kind, form = "application/json", `{"code":"%s","Message":"%s"}`
 	default:
 		kind, form = "application/xml", "<Error><Code>%s</Code><Message>%s</Message><RequestId>fault</RequestId></Error>"
 	}

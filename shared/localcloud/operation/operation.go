@@ -14,12 +14,14 @@ import (
 type Protocol int
 
 // The protocols. REST is everything that has no other sign, which means S3
-// unless the request is signed for another service.
+// unless the request is signed for another service. RESTJSON is JSON over
+// paths.
 const (
 	REST Protocol = iota
 	EC2Query
 	Query
 	JSON
+	RESTJSON
 )
 
 // Operation is what a request asks for.
@@ -36,7 +38,7 @@ type Operation struct {
 	// in X-Amz-Target.
 	Version string
 
-	// Form holds the parameters of a query.
+	// Form holds the parameters of a query; for RESTJSON those of the address.
 	Form url.Values
 
 	// AccessKey, Region and SessionToken are the caller's; AccessKey is empty
@@ -89,9 +91,12 @@ func Of(r *http.Request, body []byte) Operation {
 			return o
 		}
 	}
-	if o.Service == "" || o.Service == "s3" {
+	switch o.Service {
+	case "", "s3":
 		o.Service, o.Action = "s3", restAction(r)
-	} else {
+	case schedulerName:
+		o.restJSON(r)
+	default:
 		o.Action = r.Method + " " + r.URL.Path
 	}
 	return o

@@ -30,7 +30,10 @@ func TestOf(t *testing.T) {
 		{"HEAD /bucket/a/b", nil, "", operation.REST, "s3:HeadObject"},
 		{"GET http://bucket.s3.eu-west-1.amazonaws.com/key", nil, "", operation.REST, "s3:GetObject"},
 		{"POST /bucket?delete", nil, "", operation.REST, "s3:DeleteObjects"},
-		{"POST /schedules/one", signed("scheduler"), "", operation.REST, "scheduler:POST /schedules/one"},
+		{"POST /schedules/one", signed("scheduler"), "", operation.RESTJSON, "scheduler:CreateSchedule"},
+		{"GET /schedules?ScheduleGroup=x", signed("scheduler"), "", operation.RESTJSON, "scheduler:ListSchedules"},
+		{"PUT /tags/one", signed("scheduler"), "", operation.RESTJSON, "scheduler:PUT /tags/one"},
+		{"POST /2013-04-01/hostedzone", signed("route53"), "", operation.REST, "route53:POST /2013-04-01/hostedzone"},
 	} {
 		method, url, _ := strings.Cut(test.request, " ")
 		r := httptest.NewRequestWithContext(t.Context(), method, url, strings.NewReader(test.body))

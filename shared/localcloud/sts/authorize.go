@@ -57,11 +57,15 @@ func refused(why reason, service string, p operation.Protocol) *wire.Error {
 			mismatched: {Code: "InvalidToken", Message: "The provided token is malformed or otherwise invalid."},
 			expired:    {Code: "ExpiredToken", Message: "The provided token has expired."},
 		}[why]
-	case p == operation.JSON:
+	case p == operation.JSON || p == operation.RESTJSON:
+		status := http.StatusBadRequest
+		if p == operation.RESTJSON {
+			status = http.StatusForbidden
+		}
 		return [...]*wire.Error{
-			missing:    {Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token"},
-			mismatched: {Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid."},
-			expired:    {Code: "ExpiredTokenException", Message: "The security token included in the request is expired"},
+			missing:    {Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: status},
+			mismatched: {Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid.", Status: status},
+			expired:    {Code: "ExpiredTokenException", Message: "The security token included in the request is expired", Status: status},
 		}[why]
 	}
 	return [...]*wire.Error{

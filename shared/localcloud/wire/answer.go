@@ -41,7 +41,7 @@ type queryAnswer struct {
 func encode(s Service, c *Call, value any) ([]byte, error) {
 	action := c.Operation.Action
 	switch s.Protocol {
-	case operation.JSON:
+	case operation.JSON, operation.RESTJSON:
 		if value == nil {
 			value = struct{}{}
 		}
@@ -73,8 +73,11 @@ func element(name string, value any) ([]byte, error) {
 }
 
 func contentType(p operation.Protocol) string {
-	if p == operation.JSON {
+	switch p {
+	case operation.JSON:
 		return "application/x-amz-json-1.1"
+	case operation.RESTJSON:
+		return "application/json"
 	}
 	return "text/xml;charset=UTF-8"
 }

@@ -49,6 +49,9 @@ type xmlError struct {
 	Message string `xml:"Message"`
 }
 
+// errorType is the header that carries the code of an error in RESTJSON.
+const errorType = "X-Amzn-Errortype"
+
 // writeError sends an error in the form that clients of the protocol parse.
 func writeError(w http.ResponseWriter, protocol operation.Protocol, e *Error, request string) {
 	status := e.Status
@@ -60,6 +63,10 @@ func writeError(w http.ResponseWriter, protocol operation.Protocol, e *Error, re
 	case operation.JSON:
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		body, _ = json.Marshal(map[string]string{"__type": e.Code, "message": e.Message})
+	case operation.RESTJSON:
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set(errorType, e.Code)
+		body, _ = json.Marshal(map[string]string{"Message": e.Message})
 	case operation.EC2Query:
 		w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
 		body, _ = xml.Marshal(struct {

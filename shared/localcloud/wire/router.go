@@ -44,7 +44,7 @@ func (rt *Router) Services() []Service { return rt.services }
 // ServeHTTP answers one request.
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body []byte
-	if operation.NeedsBody(r) || r.Header.Get("X-Amz-Target") != "" {
+	if readsBody(r) {
 		var err error
 		if body, err = io.ReadAll(io.LimitReader(r.Body, maxBody)); err != nil {
 			// The caller has gone away in the middle of its request.
@@ -59,6 +59,11 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	seen := &watched{ResponseWriter: w, protocol: o.Protocol}
 	name := rt.serve(seen, r, call)
 	rt.hooks.Observe(name, o, max(seen.status, http.StatusOK), seen.code())
+}
+
+// readsBody tells whether an action decodes the body; a Handler reads its own.
+func readsBody(r *http.Request) bool {
+	return operation.NeedsBody(r) || r.Header.Get("X-Amz-Target") != "" || operation.Of(r, nil).Protocol == operation.RESTJSON
 }
 
 // serve answers and names the service that did.
@@ -89,7 +94,7 @@ func (rt *Router) find(o operation.Operation) (Service, *Error) {
 		if s.Protocol != o.Protocol {
 			continue
 		}
-		if s.Protocol == operation.REST && s.Name == o.Service || s.Protocol != operation.REST && s.Version == o.Version {
+		if byName := s.Protocol == operation.REST || s.Protocol == operation.RESTJSON; byName && s.Name == o.Service || !byName && s.Version == o.Version {
 			return s, nil
 		}
 	}

@@ -49,6 +49,9 @@ func (w *watched) code() string {
 	if w.status < http.StatusBadRequest {
 		return ""
 	}
+	if kind := w.Header().Get(errorType); kind != "" {
+		return kind
+	}
 	pattern := xmlCode
 	if w.protocol == operation.JSON {
 		pattern = jsonCode

@@ -8,6 +8,7 @@ package wire
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"bitbucket.org/fearless/pipes/shared/localcloud/operation"
@@ -26,7 +27,7 @@ type Service struct {
 	// Namespace is the XML namespace of a query service's answers.
 	Namespace string
 
-	// Actions are the operations of a query or JSON service.
+	// Actions are the operations of a service of any protocol but REST.
 	Actions map[string]Action
 
 	// Handler answers a REST service's requests, errors included. Operations
@@ -69,6 +70,29 @@ func JSON[T any](perform func(context.Context, *Call, T) (any, error)) Action {
 		var input T
 		if err := decodeJSON(c.body, &input); err != nil {
 			return nil, err
+		}
+		return perform(ctx, c, input)
+	}
+}
+
+// RESTJSON makes an action of a service with JSON over paths. T is a struct
+// with a field for every parameter that is understood, in the body or, as
+// text, in the address.
+func RESTJSON[T any](perform func(context.Context, *Call, T) (any, error)) Action {
+	return func(ctx context.Context, c *Call) (any, error) {
+		address := map[string]string{}
+		for name := range c.Operation.Form {
+			address[name] = c.Operation.Form.Get(name)
+		}
+		placed, err := json.Marshal(address)
+		if err != nil {
+			return nil, err
+		}
+		var input T
+		for _, part := range [][]byte{c.body, placed} {
+			if err := decodeJSON(part, &input); err != nil {
+				return nil, err
+			}
 		}
 		return perform(ctx, c, input)
 	}

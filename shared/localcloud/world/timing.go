@@ -37,6 +37,10 @@ type Timing struct {
 	// the target groups, which have five seconds at least.
 	CheckEvery time.Duration
 
+	// Retrying is how long a schedule waits before it calls its target a second
+	// time, a minute when it is zero; it doubles with every attempt.
+	Retrying time.Duration
+
 	// Scaling is how often Auto Scaling looks after its groups, a second when
 	// it is zero.
 	Scaling time.Duration
@@ -55,6 +59,7 @@ func RealTime() Timing {
 		Provisioning: 200 * time.Millisecond,
 		Registering:  100 * time.Millisecond,
 		CheckEvery:   250 * time.Millisecond,
+		Retrying:     200 * time.Millisecond,
 		Scaling:      100 * time.Millisecond,
 	}
 }
