@@ -10,6 +10,7 @@ import (
 
 	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/release"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -21,7 +22,7 @@ func (d *deployer) base(ctx context.Context) (map[string]string, error) {
 		return nil, exit.Invalidf("%s refers to what is not there: %w", d.file.Path, err)
 	}
 	template.Set(environment.Boundary, d.made.boundary)
-	now, _, err := d.settle(ctx, d.file.BaseStack(), "")
+	now, _, err := d.op.Settle(ctx, d.file.BaseStack(), "")
 	if err != nil {
 		return nil, unable(err)
 	}
@@ -47,7 +48,7 @@ func (d *deployer) base(ctx context.Context) (map[string]string, error) {
 	d.rt.Console.Heading("Base %s", p.Stack)
 	d.print(changed.Changes)
 	if names := interrupting(changed.Changes, d.s.AllowReplace); now != nil && len(names) > 0 {
-		if err := stack.Discard(ctx, d.cfn, changed); err != nil {
+		if err := stack.Discard(ctx, d.op.CFN, changed); err != nil {
 			return nil, unable(err)
 		}
 		return nil, exit.Refusedf("the change of %s would replace or remove what servers depend on: %s", p.Stack, strings.Join(names, ", ")).
@@ -56,19 +57,18 @@ func (d *deployer) base(ctx context.Context) (map[string]string, error) {
 	if d.s.Action == ActionPreview {
 		return d.previewBase(ctx, now, changed)
 	}
-	story := newStory(d.rt.Console, d.file, nil, 0)
-	final, events, err := d.apply(ctx, now, changed, d.token(target), story)
+	ended, err := d.op.Apply(ctx, now, changed, target, 0, release.Release{})
 	if err != nil {
 		return nil, err
 	}
-	if !final.Status.Good() {
-		return nil, exit.Refusedf("the base %s could not be brought to the file: %s", p.Stack, outcome(final, events))
+	if !ended.Good() {
+		return nil, exit.Refusedf("the base %s could not be brought to the file: %s", p.Stack, ended.Why())
 	}
 	if now == nil && d.file.Protected {
 		return d.base(ctx)
 	}
 	d.rt.Console.Success("Base %s is as the file says", p.Stack)
-	return final.Outputs, nil
+	return ended.Stack.Outputs, nil
 }
 
 // previewBase leaves the base as it is. Without one there are no outputs.
@@ -84,7 +84,7 @@ func (d *deployer) output(ctx context.Context) func(name, output string) (string
 	known := map[string]*stack.Stack{}
 	return func(name, output string) (string, error) {
 		if _, ok := known[name]; !ok {
-			s, err := stack.Describe(ctx, d.cfn, name)
+			s, err := stack.Describe(ctx, d.op.CFN, name)
 			if err != nil {
 				return "", err
 			}
@@ -116,17 +116,9 @@ func (d *deployer) proposal(name string, template *environment.Template) (stack.
 	if err != nil {
 		return stack.Proposal{}, "", exit.Unablef("%w", err)
 	}
-	target := digest(name, string(text), string(all))
+	target := release.Digest(name, string(text), string(all))
 	return stack.Proposal{
-		Stack: name, Name: "fearless-" + target + "-" + d.build(), Body: string(text), Parameters: template.Values(),
+		Stack: name, Name: d.op.ProposalName(target), Body: string(text), Parameters: template.Values(),
 		Tags: d.file.Tags(), Role: d.serviceRole(name),
 	}, target, nil
-}
-
-// unable gives an error the exit code of what could not be done, unless it has its own.
-func unable(err error) error {
-	if err == nil || exit.CodeOf(err) != exit.Unable {
-		return err
-	}
-	return exit.Unablef("%w", err)
 }

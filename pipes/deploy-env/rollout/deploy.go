@@ -2,30 +2,18 @@ package rollout
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"bitbucket.org/fearless/pipes/shared/account"
 	"bitbucket.org/fearless/pipes/shared/clone"
-	"bitbucket.org/fearless/pipes/shared/console"
 	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
 	"bitbucket.org/fearless/pipes/shared/ledger"
 	"bitbucket.org/fearless/pipes/shared/pipe"
+	"bitbucket.org/fearless/pipes/shared/release"
 	"bitbucket.org/fearless/pipes/shared/settings"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
@@ -35,26 +23,14 @@ type deployer struct {
 	rt      *pipe.Runtime
 	s       *Settings
 	file    *environment.File
-	session *account.Session
-	bucket  string
-	index   image.Index
-	ledger  *ledger.Ledger
-	entry   entry
+	op      *release.Operator // of the servers, and as far as it goes of the base
 	made    made
-	waiting *console.Progress
 	preview preview
-
-	cfn *cloudformation.Client
-	asg *autoscaling.Client
-	elb *elb.Client
-	ec2 *ec2.Client
-	s3  *s3.Client
-	ssm *ssm.Client
 }
 
 // Run does what the settings ask for.
 func Run(ctx context.Context, rt *pipe.Runtime, s Settings) (pipe.Result, error) {
-	d := &deployer{rt: rt, s: &s, waiting: rt.Console.Progress("CloudFormation")}
+	d := &deployer{rt: rt, s: &s}
 	if s.Action == ActionHistory { // the ledger tells it all, also of environments whose file is gone
 		if err := d.open(ctx); err != nil {
 			return nil, err
@@ -71,7 +47,7 @@ func Run(ctx context.Context, rt *pipe.Runtime, s Settings) (pipe.Result, error)
 		return nil, err
 	}
 	if err := d.ownAll(ctx); err != nil {
-		return nil, unable(err)
+		return nil, err
 	}
 	if s.Action == ActionDestroy {
 		return d.destroy(ctx)
@@ -120,17 +96,38 @@ func (d *deployer) open(ctx context.Context) error {
 		d.rt.Console.Warn("%s", note)
 	}
 	d.rt.Console.Info("AWS %s", session)
-	d.session, d.bucket = session, d.s.Bucket
-	if d.bucket == "" {
-		d.bucket = "fearless-" + session.Account + "-" + session.Region
-	}
-	d.cfn, d.asg = cloudformation.NewFromConfig(session.Config), autoscaling.NewFromConfig(session.Config)
-	d.elb, d.ec2 = elb.NewFromConfig(session.Config), ec2.NewFromConfig(session.Config)
-	d.s3 = s3.NewFromConfig(session.Config, func(o *s3.Options) { o.UsePathStyle = session.PathStyle })
-	d.ssm = ssm.NewFromConfig(session.Config)
-	d.index = image.Index{API: d.s3, Bucket: d.bucket}
-	d.ledger = &ledger.Ledger{API: d.s3, Bucket: d.bucket, Application: d.s.Application, Environment: d.s.Environment}
+	d.op = d.operator(release.Connect(session, d.s.Bucket))
 	return d.lookUpRoles(ctx)
+}
+
+// operator is who changes the stacks of the environment.
+func (d *deployer) operator(clients release.Clients) *release.Operator {
+	op := &release.Operator{
+		Clients: clients, Console: d.rt.Console, Application: d.s.Application, Environment: d.s.Environment, Build: d.s.BuildNumber,
+		Look: d.s.Action == ActionPreview, ServiceRole: d.serviceRole,
+		Ledger: &ledger.Ledger{API: clients.S3, Bucket: clients.Bucket, Application: d.s.Application, Environment: d.s.Environment},
+		By:     release.By(Name, d.rt.World.Version, d.s.Settings),
+	}
+	if d.file != nil {
+		op.Roles, op.Logs, op.Protected = rolesOf(d.file), d.file.Logs(), d.file.Protected
+	}
+	return op
+}
+
+// rolesOf are the roles of a file, in its order, as they are in its template.
+func rolesOf(file *environment.File) []release.Role {
+	var roles []release.Role
+	for _, r := range file.Roles {
+		role := release.Role{
+			Name: r.Name, Group: r.Group(), Capacity: r.Capacity(), Min: r.Min, Max: r.Max, Singleton: r.Singleton,
+			Processes: r.Processes, Instance: r.Instance,
+		}
+		if r.HTTP != nil {
+			role.Targets, role.Health, role.Port = r.Targets(), r.HTTP.Health, r.HTTP.Port
+		}
+		roles = append(roles, role)
+	}
+	return roles
 }
 
 // deploy brings base and servers to the file, with the image of the commit.
@@ -142,7 +139,7 @@ func (d *deployer) deploy(ctx context.Context) (pipe.Result, error) {
 	if _, err := d.past(ctx, record); err != nil {
 		return nil, err
 	}
-	outputs, err := givingWay(ctx, d, func() (map[string]string, error) { return d.base(ctx) })
+	outputs, err := release.GivingWay(ctx, d.op, func() (map[string]string, error) { return d.base(ctx) })
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +147,7 @@ func (d *deployer) deploy(ctx context.Context) (pipe.Result, error) {
 		d.remark("The servers come after the base, and all of them are new")
 		return d.previewResult(ctx, record, "This is a preview: nothing was changed")
 	}
-	return givingWay(ctx, d, func() (*Result, error) { return d.servers(ctx, record, outputs) })
+	return release.GivingWay(ctx, d.op, func() (*Result, error) { return d.servers(ctx, record, outputs) })
 }
 
 // image finds the image of the commit and makes sure that it fits.
@@ -166,7 +163,7 @@ func (d *deployer) image(ctx context.Context) (*image.Record, error) {
 		}
 		d.s.Commit = full.Hash
 	}
-	record, err := d.index.OfCommit(ctx, d.s.Application, d.s.Commit)
+	record, err := (image.Index{API: d.op.S3, Bucket: d.op.Bucket}).OfCommit(ctx, d.s.Application, d.s.Commit)
 	if err != nil {
 		return nil, exit.Unablef("%w", err)
 	}
@@ -189,7 +186,7 @@ func (d *deployer) image(ctx context.Context) (*image.Record, error) {
 func (d *deployer) look(ctx context.Context, id string) (*image.Image, error) {
 	const looks = 4
 	for n := 1; ; n++ {
-		img, err := image.ByID(ctx, d.ec2, id)
+		img, err := image.ByID(ctx, d.op.EC2, id)
 		if err != nil || img != nil || n == looks {
 			return img, err
 		}
@@ -199,25 +196,10 @@ func (d *deployer) look(ctx context.Context, id string) (*image.Image, error) {
 	}
 }
 
-// digest names what an update is to lead to.
-func digest(parts ...string) string {
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return hex.EncodeToString(sum[:8])
-}
-
-// token names one update: its target, the pipeline, and something of its own, since
-// CloudFormation refuses a token that it has seen with another change set.
-func (d *deployer) token(target string) string {
-	var random [3]byte
-	_, _ = rand.Read(random[:]) // never fails, see its documentation
-	return tokenPrefix(target) + d.build() + "-" + hex.EncodeToString(random[:])
-}
-
-// build is the pipeline, as it stands in names of ours: two pipelines that propose the
-// same do not take each other's change sets away.
-func (d *deployer) build() string {
-	if d.s.BuildNumber > 0 {
-		return fmt.Sprintf("build-%d", d.s.BuildNumber)
+// unable gives an error the exit code of what could not be done, unless it has its own.
+func unable(err error) error {
+	if err == nil || exit.CodeOf(err) != exit.Unable {
+		return err
 	}
-	return "local"
+	return exit.Unablef("%w", err)
 }

@@ -10,6 +10,7 @@ import (
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
 	"bitbucket.org/fearless/pipes/shared/outputs"
+	"bitbucket.org/fearless/pipes/shared/release"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -64,7 +65,7 @@ func (p preview) marker() string {
 
 // foresee notes what would happen to a stack.
 func (d *deployer) foresee(title, name string, changes []stack.Change) {
-	d.preview.Stacks = append(d.preview.Stacks, previewed{Title: title, Stack: name, Lines: explain(changes)})
+	d.preview.Stacks = append(d.preview.Stacks, previewed{Title: title, Stack: name, Lines: release.Explain(changes)})
 }
 
 // remark says something that is worth knowing before a deploy, in the log and in the

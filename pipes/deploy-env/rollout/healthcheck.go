@@ -11,6 +11,7 @@ import (
 
 	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/release"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -22,14 +23,14 @@ var checked = []string{"HealthCheckPath", "HealthCheckPort", "HealthCheckProtoco
 // now out of service: the balancer would ask them something that they may not answer, or
 // would send requests to another port, where nobody listens until new servers are ready.
 // What the servers of today answer cannot be seen from here, so somebody has to say it.
-func (d *deployer) checkHealthChecks(ctx context.Context, live *live, changed *stack.ChangeSet) error {
+func (d *deployer) checkHealthChecks(ctx context.Context, live *release.Live, changed *stack.ChangeSet) error {
 	var against, targets, hints []string
 	for _, role := range d.file.Roles {
 		why, hint := unanswered(role, changed.Changes)
 		if why == "" || slices.Contains(d.s.AllowInterrupt, role.Targets()) {
 			continue
 		}
-		serving, err := d.serving(ctx, live.physical[role.Targets()])
+		serving, err := d.serving(ctx, live.Physical[role.Targets()])
 		if err != nil {
 			return unable(err)
 		}
@@ -72,7 +73,7 @@ func (d *deployer) serving(ctx context.Context, targets string) (int, error) {
 	if targets == "" {
 		return 0, nil
 	}
-	out, err := d.elb.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &targets})
+	out, err := d.op.ELB.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &targets})
 	if err != nil {
 		return 0, fmt.Errorf("the servers behind the balancer cannot be looked up: %w", err)
 	}

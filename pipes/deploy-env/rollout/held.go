@@ -14,6 +14,16 @@ import (
 	"bitbucket.org/fearless/pipes/shared/ledger"
 )
 
+// past reads the ledger, and refuses a commit that it holds. A ledger that cannot be read
+// refuses everything.
+func (d *deployer) past(ctx context.Context, record *image.Record) ([]ledger.Record, error) {
+	past, err := d.op.Ledger.Recent(ctx)
+	if err != nil {
+		return nil, exit.Unablef("%w", err).Hint("the release goes on when it can be read: nothing was changed")
+	}
+	return past, d.refuseHeld(ctx, ledger.Held(past), record)
+}
+
 // refuseHeld refuses a commit that is held, or contains one that is, unless a commit since
 // takes the bad one back or says that it mends it.
 func (d *deployer) refuseHeld(ctx context.Context, held []ledger.Record, record *image.Record) error {

@@ -20,7 +20,7 @@ const rows = 20
 func (d *deployer) history(ctx context.Context) (*Result, error) {
 	to := time.Now().UTC()
 	from := to.Add(-d.s.Period.Std())
-	records, err := d.ledger.All(ctx, from)
+	records, err := d.op.Ledger.All(ctx, from)
 	if err != nil {
 		return nil, err
 	}

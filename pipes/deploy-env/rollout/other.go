@@ -1,17 +1,14 @@
 package rollout
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/outputs"
+	"bitbucket.org/fearless/pipes/shared/release"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -48,12 +45,12 @@ func (d *deployer) destroy(ctx context.Context) (*Result, error) {
 			Hint("say protected: false in " + d.file.Path + ", deploy that, and destroy it then")
 	}
 	for _, name := range []string{d.file.ServersStack(), d.file.BaseStack()} {
-		now, _, err := d.resting(ctx, name, "")
+		now, err := d.op.Resting(ctx, name)
 		if err != nil {
-			return nil, unable(err)
+			return nil, err
 		}
 		if name == d.file.ServersStack() {
-			if err := d.beginEnd(ctx, now); err != nil {
+			if err := d.op.BeginEnd(ctx, now); err != nil {
 				return nil, err
 			}
 		}
@@ -62,15 +59,15 @@ func (d *deployer) destroy(ctx context.Context) (*Result, error) {
 			continue
 		}
 		d.rt.Console.Info("Deleting stack %s", name)
-		final, events, err := stack.Delete(ctx, d.cfn, now, d.serviceRole(name), d.quietly)
+		final, events, err := stack.Delete(ctx, d.op.CFN, now, d.serviceRole(name), d.op.Quietly)
 		if err != nil {
 			return nil, unable(err)
 		}
 		if final.Status != stack.DeleteComplete {
-			return nil, exit.Unablef("stack %s could not be deleted: %s", name, outcome(final, events))
+			return nil, exit.Unablef("stack %s could not be deleted: %s", name, release.Why(final, events))
 		}
 	}
-	if err := d.gone(ctx); err != nil {
+	if err := d.op.Gone(ctx); err != nil {
 		return nil, err
 	}
 	d.rt.Console.Success("%s of %s is gone", d.s.Environment, d.s.Application)
@@ -78,19 +75,4 @@ func (d *deployer) destroy(ctx context.Context) (*Result, error) {
 		Application: d.s.Application, Environment: d.s.Environment, Outcome: OutcomeDestroyed,
 		Seconds: time.Since(d.rt.Started).Seconds(),
 	}, nil
-}
-
-// uploadTemplate puts a template that is too large for the call into the bucket.
-func (d *deployer) uploadTemplate(ctx context.Context, p stack.Proposal) (string, error) {
-	key := "templates/"
-	if d.s.Action == ActionPreview {
-		key = "previews/" // whoever may only preview must not write what a deploy reads
-	}
-	key += d.s.Application + "/" + p.Stack + "/" + digest(p.Body) + ".json"
-	if _, err := d.s3.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &d.bucket, Key: &key, Body: bytes.NewReader([]byte(p.Body)), ContentType: aws.String("application/json"),
-	}); err != nil {
-		return "", exit.Unablef("the template cannot be put into the bucket: %w", err)
-	}
-	return "https://" + d.bucket + ".s3." + d.session.Region + ".amazonaws.com/" + key, nil
 }

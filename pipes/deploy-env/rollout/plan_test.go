@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,27 +10,18 @@ import (
 	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
+	"bitbucket.org/fearless/pipes/shared/release"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
-func TestExplain(t *testing.T) {
+func TestInterrupting(t *testing.T) {
 	t.Parallel()
 	changes := []stack.Change{
-		{Action: "Modify", LogicalID: "WebGroup", Type: "AWS::AutoScaling::AutoScalingGroup", Replacement: "Conditional", Properties: []string{"LaunchTemplate"}},
-		{Action: "Modify", LogicalID: "WebTemplate", Type: "AWS::EC2::LaunchTemplate", Replacement: "False", Properties: []string{"LaunchTemplateData"}},
-		{Action: "Add", LogicalID: "Release", Type: "AWS::EC2::Instance"},
-		{Action: "Remove", LogicalID: "WorkerGroup", Type: "AWS::AutoScaling::AutoScalingGroup", Physical: "shop-WorkerGroup-1"},
-		{Action: "Modify", LogicalID: "Vpc", Type: "AWS::EC2::VPC", Replacement: "True", Properties: []string{"CidrBlock"}},
-	}
-	want := []string{
-		"+ Release (EC2::Instance)",
-		"- WorkerGroup (AutoScaling::AutoScalingGroup) shop-WorkerGroup-1",
-		"~ WebTemplate (EC2::LaunchTemplate): LaunchTemplateData",
-		"± Vpc (EC2::VPC) is replaced: CidrBlock",
-		"± WebGroup (AutoScaling::AutoScalingGroup) may be replaced: LaunchTemplate",
-	}
-	if diff := cmp.Diff(want, explain(changes)); diff != "" {
-		t.Error(diff)
+		{Action: "Modify", LogicalID: "WebGroup", Replacement: "Conditional"},
+		{Action: "Modify", LogicalID: "WebTemplate", Replacement: "False"},
+		{Action: "Add", LogicalID: "Release"},
+		{Action: "Remove", LogicalID: "WorkerGroup"},
+		{Action: "Modify", LogicalID: "Vpc", Replacement: "True"},
 	}
 	if diff := cmp.Diff([]string{"Vpc", "WebGroup", "WorkerGroup"}, interrupting(changes, nil)); diff != "" {
 		t.Error(diff)
@@ -83,7 +75,7 @@ func TestFit(t *testing.T) {
 // A size that scaling has changed is no other target; an image is.
 func TestTarget(t *testing.T) {
 	t.Parallel()
-	d := &deployer{s: &Settings{Application: "shop", Environment: "staging"}, file: load(t, staging)}
+	d := &deployer{s: &Settings{Application: "shop", Environment: "staging"}, file: load(t, staging), op: &release.Operator{}}
 	target := func(v environment.Values) string {
 		_, name, err := d.proposal("shop-staging", d.file.Servers(v))
 		if err != nil {
@@ -98,7 +90,25 @@ func TestTarget(t *testing.T) {
 	if other := target(environment.Values{Image: "ami-2", Capacity: map[string]int{"web": 2}}); other == one {
 		t.Error("another image is the same target")
 	}
-	if token := d.token(one); !strings.HasPrefix(token, tokenPrefix(one)) || len(token) > 128 || strings.Trim(token, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-		t.Errorf("token %q", token)
+}
+
+// What a rollback reads out of the live template is what the file says.
+func TestRolesOfFile(t *testing.T) {
+	t.Parallel()
+	file := load(t, staging+`  scheduler: {instance: t3.micro, exactly: 1, ready: "test -e $HOME/ready"}
+  blog-web: {processes: [web], instance: t3.small, http: {health: "/well?a=1", paths: [/blog/*], port: 9000}}
+`)
+	text, err := file.Servers(environment.Values{}).JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := release.RolesOf(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := rolesOf(file)
+	slices.SortFunc(want, func(a, b release.Role) int { return strings.Compare(a.Name, b.Name) })
+	if diff := cmp.Diff(want, read); diff != "" {
+		t.Errorf("of the file (-) and of its template (+):\n%s", diff)
 	}
 }

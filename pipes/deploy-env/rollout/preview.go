@@ -38,7 +38,7 @@ func (d *deployer) discard(ctx context.Context, changed *stack.ChangeSet) error 
 	if changed.ID == "" {
 		return nil
 	}
-	if err := stack.Discard(ctx, d.cfn, changed); err != nil {
+	if err := stack.Discard(ctx, d.op.CFN, changed); err != nil {
 		return unable(fmt.Errorf("the preview leaves something behind: %w", err))
 	}
 	return nil

@@ -3,15 +3,10 @@ package rollout
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"path"
-	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"bitbucket.org/fearless/pipes/shared/environment"
-	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/release"
+	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
 // made is what account.yml has made for an application, by ARN.
@@ -32,25 +27,13 @@ func (d *deployer) role() string {
 // lookUpRoles asks for what account.yml made, in one call: it has left the names in
 // Parameter Store. Roles that the settings name go first.
 func (d *deployer) lookUpRoles(ctx context.Context) error {
-	prefix := "/fearless/deploy/" + d.s.Application + "/"
-	out, err := d.ssm.GetParameters(ctx, &ssm.GetParametersInput{
-		Names: []string{prefix + "base-role", prefix + "servers-role", prefix + "server-boundary"},
-	})
+	found, err := d.op.Made(ctx, "/fearless/deploy/"+d.s.Application+"/", "base-role", "servers-role", "server-boundary")
 	if err != nil {
-		return exit.Unablef("the service roles of %s cannot be looked up: %w", d.s.Application, err).
-			Hint("the pipe's role needs ssm:GetParameters on parameter" + prefix + "*, as account.yml gives it")
+		return err
 	}
-	d.made = made{base: d.s.BaseRole, servers: d.s.ServersRole, boundary: environment.NoBoundary}
-	for _, p := range out.Parameters {
-		value := aws.ToString(p.Value)
-		switch path.Base(aws.ToString(p.Name)) {
-		case "base-role":
-			d.made.base = cmp.Or(d.made.base, value)
-		case "servers-role":
-			d.made.servers = cmp.Or(d.made.servers, value)
-		case "server-boundary":
-			d.made.boundary = value
-		}
+	d.made = made{
+		base: cmp.Or(d.s.BaseRole, found["base-role"]), servers: cmp.Or(d.s.ServersRole, found["servers-role"]),
+		boundary: cmp.Or(found["server-boundary"], environment.NoBoundary),
 	}
 	for _, role := range []struct{ stacks, arn string }{{"the base", d.made.base}, {"the servers", d.made.servers}} {
 		if role.arn == "" {
@@ -74,17 +57,22 @@ func (d *deployer) serviceRole(stackName string) string {
 
 // roleProblem says what to do when CloudFormation refuses a service role.
 func (d *deployer) roleProblem(role string, err error) error {
-	if err == nil || role == "" {
-		return unable(err)
+	return release.RoleProblem(err, role, "BASE_SERVICE_ROLE or SERVERS_SERVICE_ROLE", "fearless-"+d.s.Application+"-"+Name)
+}
+
+// ownAll refuses stacks of others before anything is touched.
+func (d *deployer) ownAll(ctx context.Context) error {
+	for _, name := range []string{d.file.BaseStack(), d.file.ServersStack()} {
+		s, err := stack.Describe(ctx, d.op.CFN, name)
+		if err != nil {
+			return unable(err)
+		}
+		if s == nil {
+			continue
+		}
+		if err := d.op.Own(s); err != nil {
+			return err
+		}
 	}
-	switch text := err.Error(); {
-	case strings.Contains(text, "invalid or cannot be assumed"):
-		return exit.Unablef("%w", err).Hint(
-			"the role must be there and trust cloudformation.amazonaws.com: deploy account.yml of this application again,",
-			"or name another one in BASE_SERVICE_ROLE or SERVERS_SERVICE_ROLE")
-	case strings.Contains(text, "iam:PassRole"):
-		return exit.Unablef("%w", err).Hint(fmt.Sprintf(
-			"the pipe's own role may not hand over %s; the role fearless-%s-deploy-env of account.yml may", role, d.s.Application))
-	}
-	return unable(err)
+	return nil
 }

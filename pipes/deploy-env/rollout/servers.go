@@ -3,23 +3,16 @@ package rollout
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
+	"bitbucket.org/fearless/pipes/shared/clone"
 	"bitbucket.org/fearless/pipes/shared/console"
 	"bitbucket.org/fearless/pipes/shared/environment"
-	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
 	"bitbucket.org/fearless/pipes/shared/ledger"
+	"bitbucket.org/fearless/pipes/shared/release"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
-
-// live is what the servers of an environment are before a release.
-type live struct {
-	stack    *stack.Stack // nil: there is none yet
-	physical map[string]string
-	groups   []group
-}
 
 // servers releases the image. CloudFormation does the rest, or goes back by itself.
 func (d *deployer) servers(ctx context.Context, record *image.Record, base map[string]string) (*Result, error) {
@@ -33,7 +26,7 @@ func (d *deployer) servers(ctx context.Context, record *image.Record, base map[s
 	if err != nil {
 		return nil, err
 	}
-	now, ours, err := d.settle(ctx, name, target)
+	now, ours, err := d.op.Settle(ctx, name, target)
 	if err != nil {
 		return nil, unable(err)
 	}
@@ -44,18 +37,15 @@ func (d *deployer) servers(ctx context.Context, record *image.Record, base map[s
 	if ours {
 		return d.follow(ctx, now, record, past)
 	}
-	if err := d.settleLedger(ctx, now, past); err != nil {
+	if err := d.op.SettleLedger(ctx, now, past); err != nil {
 		return nil, err
 	}
 	d.rt.Console.Heading("Servers %s", name)
 	live, err := d.live(ctx, now)
 	if err != nil {
-		return nil, unable(err)
+		return nil, err
 	}
-	if err := d.removeLeftovers(ctx, live); err != nil {
-		return nil, unable(err)
-	}
-	values.Capacity = d.sizes(live.groups, live.physical)
+	values.Capacity = d.op.Sizes(live)
 	values.RunRelease = d.runsRelease(now, record)
 	p, _, err := d.proposal(name, d.file.Servers(values))
 	if err != nil {
@@ -65,30 +55,30 @@ func (d *deployer) servers(ctx context.Context, record *image.Record, base map[s
 	if now == nil {
 		p.Monitoring = 0 // there are no old servers to keep
 	}
-	return d.release(ctx, live, p, target, record, values.Capacity, past)
+	return d.release(ctx, live, p, target, record, past)
 }
 
-func (d *deployer) live(ctx context.Context, now *stack.Stack) (*live, error) {
-	l := &live{stack: now}
-	if now == nil {
-		return l, nil
-	}
-	var err error
-	if l.physical, err = d.resources(ctx, now); err != nil {
+// live is what runs now, without what an earlier update has left behind.
+func (d *deployer) live(ctx context.Context, now *stack.Stack) (*release.Live, error) {
+	live, err := d.op.Live(ctx, now)
+	if err != nil {
 		return nil, err
 	}
-	l.groups, err = d.groups(ctx, now.ID)
-	return l, err
+	if left := live.Leftovers(); left != "" && d.s.Action == ActionPreview {
+		d.remark("An earlier update has left old servers behind, which a deploy would remove: %s", left)
+		return live, nil
+	}
+	return live, unable(d.op.RemoveLeftovers(ctx, live))
 }
 
 // release proposes, explains and applies.
-func (d *deployer) release(ctx context.Context, live *live, p stack.Proposal, target string, record *image.Record, sizes map[string]int, past []ledger.Record) (*Result, error) {
+func (d *deployer) release(ctx context.Context, live *release.Live, p stack.Proposal, target string, record *image.Record, past []ledger.Record) (*Result, error) {
 	changed, err := d.propose(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	if !changed.Empty && onlySizes(changed.Changes) {
-		if err := stack.Discard(ctx, d.cfn, changed); err != nil {
+	if !changed.Empty && release.OnlySizes(changed.Changes) {
+		if err := stack.Discard(ctx, d.op.CFN, changed); err != nil {
 			return nil, unable(err)
 		}
 		changed.Empty, changed.Changes = true, nil
@@ -112,97 +102,61 @@ func (d *deployer) release(ctx context.Context, live *live, p stack.Proposal, ta
 		}
 		return d.previewResult(ctx, record, "This is a preview: nothing was changed")
 	}
-	if err := d.begin(ctx, d.startRecord(record, p.Parameters, p.Body, past)); err != nil {
+	if err := d.op.Begin(ctx, d.startRecord(record, p.Parameters, p.Body, past)); err != nil {
 		if left := d.discard(ctx, changed); left != nil {
 			d.rt.Console.Warn("%v", left)
 		}
 		return nil, err
 	}
-	wanted := map[string]int{}
-	for _, role := range d.file.Roles {
-		wanted[role.Group()] = sizes[role.Name]
-	}
-	story := newStory(d.rt.Console, d.file, wanted, p.Monitoring)
-	final, events, err := d.apply(ctx, live.stack, changed, d.token(target), story)
+	r := d.what(record)
+	r.Sizes = d.op.Sizes(live)
+	ended, err := d.op.Apply(ctx, live.Stack, changed, target, p.Monitoring, r)
 	if err != nil {
 		return nil, err
 	}
-	return d.conclude(ctx, final, events, story, record)
+	return d.conclude(ctx, ended, record)
 }
 
-// follow goes along with an update to our own target that is under way already, from its
-// beginning: what has happened before counts.
+// follow goes along with an update to our own target that is under way already.
 func (d *deployer) follow(ctx context.Context, now *stack.Stack, record *image.Record, past []ledger.Record) (*Result, error) {
-	earlier, err := stack.Operation(ctx, d.cfn, now.ID)
-	if err != nil {
-		return nil, unable(err)
-	}
-	after, by := "", ""
-	if len(earlier) > 0 {
-		after, by = earlier[len(earlier)-1].ID, startedBy(earlier[0].Token)
-	}
-	d.rt.Console.Info("An update to the same image is under way already%s: following it", by)
-	if err := d.adopt(ctx, d.startRecord(record, now.Parameters, "", past), past); err != nil {
+	if err := d.op.Adopt(ctx, d.startRecord(record, now.Parameters, "", past), past); err != nil {
 		return nil, err
 	}
-	wanted := map[string]int{}
-	for _, role := range d.file.Roles {
-		wanted[role.Group()], _ = strconv.Atoi(now.Parameters[role.Capacity()]) // without one none is known
-	}
-	story := newStory(d.rt.Console, d.file, wanted, now.Monitoring)
-	story.catchUp(earlier)
-	final, events, err := stack.Follow(ctx, d.cfn, now.ID, after, d.listening(story))
+	ended, err := d.op.Follow(ctx, now)
 	if err != nil {
-		return nil, leftRunning(err)
+		return nil, err
 	}
-	return d.conclude(ctx, final, append(earlier, events...), story, record)
+	return d.conclude(ctx, ended, record)
 }
 
-// apply executes a change set and follows it to its end.
-func (d *deployer) apply(ctx context.Context, now *stack.Stack, changed *stack.ChangeSet, token string, story *story) (*stack.Stack, []stack.Event, error) {
-	after := ""
-	if now != nil {
-		latest, err := stack.Latest(ctx, d.cfn, now.ID)
-		if err != nil {
-			return nil, nil, unable(err)
+// startRecord is what is known of a release before it begins.
+func (d *deployer) startRecord(record *image.Record, parameters map[string]string, template string, past []ledger.Record) ledger.Record {
+	r := d.op.StartRecord(ledger.WhyDeploy, record.Commit, release.ImageOf(record), parameters, template, past)
+	// Without a clone, or in one that is cut off, it is not known when the commit was made.
+	if c, err := clone.Open(d.rt.CloneDir()); err == nil {
+		if commit, err := c.Commit(record.Commit); err == nil {
+			r.Committed = commit.Time
 		}
-		after = latest.ID
 	}
-	if err := stack.Execute(ctx, d.cfn, changed, token); err != nil {
-		return nil, nil, contested(err)
-	}
-	final, events, err := stack.Follow(ctx, d.cfn, changed.Stack, after, d.listening(story))
-	if err != nil {
-		return nil, nil, leftRunning(err)
-	}
-	return final, events, nil
+	return r
 }
 
-// leftRunning says that the update goes on without us. It is not cancelled: half of it
-// may be live, and CloudFormation ends it well or takes it back with or without us.
-func leftRunning(err error) error {
-	return exit.Unablef("%w; the update goes on in CloudFormation", err).
-		Hint("run the pipe again to follow it")
+// what is the release, for those who follow it.
+func (d *deployer) what(record *image.Record) release.Release {
+	return release.Release{
+		Image: record.Image, What: fmt.Sprintf("the release of image %s to %s", record.Image, d.file.Environment),
+	}
 }
 
 // conclude says how it ended, and why.
-func (d *deployer) conclude(ctx context.Context, final *stack.Stack, events []stack.Event, story *story, record *image.Record) (*Result, error) {
-	if !final.Status.Good() {
-		why, launch := story.failure(final, events)
-		d.failed(ctx, final, why, durations(events))
-		e := exit.Refusedf("the release of image %s to %s failed: %s", record.Image, d.file.Environment, why)
-		if launch != nil {
-			e = exit.Unablef("%w", e.Err).Hint(launch.hints()...)
-		}
-		if final.Status == stack.UpdateRollbackComplete {
-			return d.result(record, OutcomeRolledBack), e.Hint("the release from before goes on: " + story.kept())
-		}
-		return d.result(record, OutcomeFailed), e.Hint("stack " + final.Name + " is " + string(final.Status))
-	}
-	if err := d.succeeded(ctx, durations(events)); err != nil {
-		return nil, err
-	}
-	if err := d.endCheck(ctx, final, record.Image); err != nil {
+func (d *deployer) conclude(ctx context.Context, ended *release.Ending, record *image.Record) (*Result, error) {
+	became, err := d.op.Conclude(ctx, ended, d.what(record))
+	switch {
+	case became == ledger.RolledBack:
+		return d.result(record, OutcomeRolledBack), err
+	case became == ledger.Failed:
+		return d.result(record, OutcomeFailed), err
+	case err != nil:
 		return nil, err
 	}
 	d.rt.Console.Success("%s runs image %s of commit %.12s", d.file.Environment, record.Image, record.Commit)
@@ -216,19 +170,12 @@ func (d *deployer) propose(ctx context.Context, p stack.Proposal) (*stack.Change
 		}
 		p.Name += "-preview" // by its usual name it would take away what a deploy is about to execute
 	}
-	if !environment.Inline([]byte(p.Body)) {
-		url, err := d.uploadTemplate(ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		p.Body, p.URL = "", url
-	}
-	changed, err := stack.Propose(ctx, d.cfn, p)
-	return changed, contested(d.roleProblem(p.Role, err))
+	changed, err := d.op.Propose(ctx, p)
+	return changed, d.roleProblem(p.Role, err)
 }
 
 func (d *deployer) print(changes []stack.Change) {
-	for _, line := range explain(changes) {
+	for _, line := range release.Explain(changes) {
 		d.rt.Console.Plain("  %s", line)
 	}
 }

@@ -1,4 +1,4 @@
-package rollout
+package release
 
 import (
 	"cmp"
@@ -34,30 +34,30 @@ const (
 // must run the image that was deployed. Image ids are compared, not template versions,
 // since those change for other reasons too. And it asks for groups that should be gone,
 // since servers that no balancer knows go on working too.
-func (d *deployer) endCheck(ctx context.Context, s *stack.Stack, imageID string) error {
-	physical, err := d.resources(ctx, s)
+func (o *Operator) endCheck(ctx context.Context, s *stack.Stack, imageID string) error {
+	physical, err := o.resources(ctx, s)
 	if err != nil {
 		return exit.Unablef("%w", err)
 	}
-	progress := d.rt.Console.Progress("End check")
+	progress := o.Console.Progress("End check")
 	pause := soonest
 	for started := time.Now(); ; {
-		strangers, members, err := d.strangers(ctx, physical, imageID)
+		strangers, members, err := o.strangers(ctx, physical, imageID)
 		if err != nil {
 			return exit.Unablef("%w", err)
 		}
-		groups, err := d.groups(ctx, s.ID)
+		groups, err := o.groups(ctx, s.ID)
 		if err != nil {
 			return exit.Unablef("%w", err)
 		}
 		left := leftover(groups, physical)
-		going := !slices.ContainsFunc(left, func(g group) bool { return !g.Going })
+		going := !slices.ContainsFunc(left, func(g Group) bool { return !g.Going })
 		if len(strangers) == 0 && len(left) == 0 {
-			d.rt.Console.Info("End check: all %d members of the target groups run %s", members, imageID)
+			o.Console.Info("End check: all %d members of the target groups run %s", members, imageID)
 			return nil
 		}
-		if next, err := stack.Describe(ctx, d.cfn, s.ID); err == nil && next != nil && next.Changed.After(s.Changed) {
-			d.rt.Console.Info("End check: the next release has begun, and its servers are no strangers")
+		if next, err := stack.Describe(ctx, o.CFN, s.ID); err == nil && next != nil && next.Changed.After(s.Changed) {
+			o.Console.Info("End check: the next release has begun, and its servers are no strangers")
 			return nil
 		}
 		switch took := time.Since(started); {
@@ -80,14 +80,14 @@ func (d *deployer) endCheck(ctx context.Context, s *stack.Stack, imageID string)
 }
 
 // strangers are the members of the target groups that run another image.
-func (d *deployer) strangers(ctx context.Context, physical map[string]string, imageID string) (names []string, members int, err error) {
+func (o *Operator) strangers(ctx context.Context, physical map[string]string, imageID string) (names []string, members int, err error) {
 	var ids []string
-	for _, role := range d.file.Roles {
-		targets := physical[role.Targets()]
-		if role.HTTP == nil || targets == "" {
+	for _, role := range o.Roles {
+		targets := physical[role.Targets]
+		if targets == "" {
 			continue
 		}
-		out, err := d.elb.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &targets})
+		out, err := o.ELB.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &targets})
 		if err != nil {
 			return nil, 0, fmt.Errorf("the health of the servers of role %s cannot be looked up: %w", role.Name, err)
 		}
@@ -100,7 +100,7 @@ func (d *deployer) strangers(ctx context.Context, physical map[string]string, im
 	if len(ids) == 0 {
 		return nil, 0, nil
 	}
-	servers, err := d.instances(ctx, ids)
+	servers, err := o.instances(ctx, ids)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -126,9 +126,9 @@ type instance struct {
 
 // instances asks EC2 for servers by a filter, since an id that it does not show yet, or
 // not any more, would be an error of the whole call.
-func (d *deployer) instances(ctx context.Context, ids []string) (map[string]instance, error) {
+func (o *Operator) instances(ctx context.Context, ids []string) (map[string]instance, error) {
 	found := map[string]instance{}
-	pages := ec2.NewDescribeInstancesPaginator(d.ec2, &ec2.DescribeInstancesInput{
+	pages := ec2.NewDescribeInstancesPaginator(o.EC2, &ec2.DescribeInstancesInput{
 		Filters: []types.Filter{{Name: aws.String("instance-id"), Values: ids}},
 	})
 	for pages.HasMorePages() {

@@ -1,4 +1,4 @@
-package rollout
+package release
 
 import (
 	"context"
@@ -23,7 +23,7 @@ const lookAtGroups = 15 * time.Second
 // as the old ones, and finds out why a server was not launched, since CloudFormation does
 // neither. It is help, not part of the update: what fails here is said and goes on.
 type fleet struct {
-	d     *deployer
+	o     *Operator
 	story *story
 
 	looked time.Time
@@ -31,7 +31,7 @@ type fleet struct {
 	seen   map[string]bool // scaling activities, and troubles that were said
 }
 
-func (d *deployer) fleet(s *story) *fleet { return &fleet{d: d, story: s, seen: map[string]bool{}} }
+func (o *Operator) fleet(s *story) *fleet { return &fleet{o: o, story: s, seen: map[string]bool{}} }
 
 // watch is a stack.Watcher.
 func (f *fleet) watch(ctx context.Context, now *stack.Stack, _ []stack.Event) error {
@@ -40,7 +40,7 @@ func (f *fleet) watch(ctx context.Context, now *stack.Stack, _ []stack.Event) er
 		return nil
 	}
 	f.looked = time.Now()
-	groups, err := f.d.groups(ctx, now.ID)
+	groups, err := f.o.groups(ctx, now.ID)
 	if err != nil {
 		return f.trouble(ctx, err)
 	}
@@ -59,7 +59,7 @@ func (f *fleet) trouble(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	case err == nil || stack.Passing(err):
 	case errors.As(err, &refused) && f.first(refused.ErrorCode()):
-		f.d.rt.Console.Warn("The update goes on, but its groups cannot be looked after: %v", err)
+		f.o.Console.Warn("The update goes on, but its groups cannot be looked after: %v", err)
 	}
 	return nil
 }
@@ -74,29 +74,29 @@ func (f *fleet) first(what string) bool {
 // keepUp raises a new group to the size of the old one, which scaling may have changed
 // since the update began: when the old servers go, the new ones have to carry it all. It
 // never makes a group smaller.
-func (f *fleet) keepUp(ctx context.Context, groups []group) error {
+func (f *fleet) keepUp(ctx context.Context, groups []Group) error {
 	for n, fresh := range groups {
 		old := before(groups[:n], fresh.Logical)
-		if fresh.Going || old == nil || old.Going || slices.ContainsFunc(groups[n+1:], func(g group) bool { return g.Logical == fresh.Logical }) {
+		if fresh.Going || old == nil || old.Going || slices.ContainsFunc(groups[n+1:], func(g Group) bool { return g.Logical == fresh.Logical }) {
 			continue
 		}
 		size := min(old.Desired, fresh.Max)
 		if size <= fresh.Desired {
 			continue
 		}
-		if _, err := f.d.asg.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{
+		if _, err := f.o.ASG.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{
 			AutoScalingGroupName: &fresh.Name, DesiredCapacity: aws.Int32(int32(size)), //nolint:gosec // a few thousand at most
 		}); err != nil {
 			return fmt.Errorf("the new servers of role %s cannot be made as many as the old ones, %d: %w", fresh.Role, size, err)
 		}
-		f.d.rt.Console.Info("%s: there are %d old servers by now, so the new ones become as many (they were %d)", fresh.Role, old.Desired, fresh.Desired)
+		f.o.Console.Info("%s: there are %d old servers by now, so the new ones become as many (they were %d)", fresh.Role, old.Desired, fresh.Desired)
 		f.story.wanted[fresh.Logical] = max(f.story.wanted[fresh.Logical], size)
 	}
 	return nil
 }
 
 // before is the last of the groups of a role.
-func before(groups []group, logical string) *group {
+func before(groups []Group, logical string) *Group {
 	for _, g := range slices.Backward(groups) {
 		if g.Logical == logical {
 			return &g
@@ -107,8 +107,8 @@ func before(groups []group, logical string) *group {
 
 // launches asks one group that is still being made why servers of it were not launched;
 // the next look is the next group's. Those that lack servers come first.
-func (f *fleet) launches(ctx context.Context, groups []group) error {
-	var short, made []group
+func (f *fleet) launches(ctx context.Context, groups []Group) error {
+	var short, made []Group
 	for _, g := range groups {
 		last := before(groups, g.Logical)
 		switch {
@@ -130,8 +130,8 @@ func (f *fleet) launches(ctx context.Context, groups []group) error {
 }
 
 // activities tells each launch that failed since the update began.
-func (f *fleet) activities(ctx context.Context, g group) error {
-	out, err := f.d.asg.DescribeScalingActivities(ctx, &autoscaling.DescribeScalingActivitiesInput{
+func (f *fleet) activities(ctx context.Context, g Group) error {
+	out, err := f.o.ASG.DescribeScalingActivities(ctx, &autoscaling.DescribeScalingActivitiesInput{
 		AutoScalingGroupName: &g.Name, MaxRecords: aws.Int32(100),
 	})
 	if err != nil {
@@ -149,7 +149,7 @@ func (f *fleet) activities(ctx context.Context, g group) error {
 
 // refuse tells of a launch that was refused: the same words once, however often Auto
 // Scaling tries again.
-func (s *story) refuse(g group, r refusal) {
+func (s *story) refuse(g Group, r refusal) {
 	known, again := s.refused[g.Logical]
 	if !again {
 		s.refused[g.Logical] = r

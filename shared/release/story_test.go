@@ -1,4 +1,4 @@
-package rollout
+package release
 
 import (
 	"bytes"
@@ -10,6 +10,9 @@ import (
 	"bitbucket.org/fearless/pipes/shared/console"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
+
+// roles of a stack with two.
+var roles = []Role{{Name: "web", Group: "WebGroup", Targets: "WebTargets", Min: 2, Max: 4}, {Name: "worker", Group: "WorkerGroup", Min: 1, Max: 1}}
 
 func groupEvent(id, status, reason string) stack.Event {
 	return stack.Event{LogicalID: id, Type: "AWS::AutoScaling::AutoScalingGroup", Status: status, Reason: reason}
@@ -28,7 +31,7 @@ func TestStory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		s := newStory(console.New(&log, false), load(t, staging), map[string]int{"WebGroup": 2, "WorkerGroup": 1}, 5*time.Minute)
+		s := newStory(console.New(&log, false), roles, map[string]int{"WebGroup": 2, "WorkerGroup": 1}, 5*time.Minute)
 		watch := func(news ...stack.Event) {
 			t.Helper()
 			if err := s.watch(t.Context(), &stack.Stack{Status: stack.UpdateInProgress}, news); err != nil {
@@ -66,7 +69,7 @@ func TestStory(t *testing.T) {
 func TestStoryFromTheMiddle(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	s := newStory(console.New(&log, false), load(t, staging), map[string]int{"WebGroup": 3, "WorkerGroup": 1}, 5*time.Minute)
+	s := newStory(console.New(&log, false), roles, map[string]int{"WebGroup": 3, "WorkerGroup": 1}, 5*time.Minute)
 	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	s.catchUp([]stack.Event{
 		{LogicalID: "shop-staging", Type: "AWS::CloudFormation::Stack", Status: "UPDATE_IN_PROGRESS", Time: began},
@@ -87,7 +90,7 @@ func TestStoryFromTheMiddle(t *testing.T) {
 // A timeout is a consequence when servers could not be launched, and only then.
 func TestFailure(t *testing.T) {
 	t.Parallel()
-	s := newStory(console.New(&bytes.Buffer{}, false), load(t, staging), nil, 0)
+	s := newStory(console.New(&bytes.Buffer{}, false), roles, nil, 0)
 	timeout := []stack.Event{groupEvent("WebGroup", "UPDATE_FAILED", "Failed to receive 1 resource signal(s) within the specified duration")}
 	failed := []stack.Event{groupEvent("WebGroup", "UPDATE_FAILED", "Received 1 FAILURE signal(s) out of 2.")}
 	final := &stack.Stack{Status: stack.UpdateRollbackComplete}
@@ -98,7 +101,7 @@ func TestFailure(t *testing.T) {
 		}
 	}
 	check(timeout, "WebGroup: "+timeout[0].Reason, false)
-	s.refuse(group{Logical: "WebGroup", Role: "web"}, refusal{words: "no servers left"})
+	s.refuse(Group{Logical: "WebGroup", Role: "web"}, refusal{words: "no servers left"})
 	check(timeout, "role web: not all servers could be launched: no servers left", true)
 	check(failed, "WebGroup: "+failed[0].Reason, false)
 	s.words = "server i-1: no database"

@@ -1,4 +1,4 @@
-package rollout
+package release
 
 import (
 	"context"
@@ -20,15 +20,15 @@ import (
 // leftover are the groups that a stack has made and does not have any more. When
 // CloudFormation cannot delete a group in its clean-up, it forgets it and calls the update
 // complete; the servers of that group go on.
-func leftover(groups []group, physical map[string]string) []group {
-	return slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return physical[g.Logical] == g.Name })
+func leftover(groups []Group, physical map[string]string) []Group {
+	return slices.DeleteFunc(slices.Clone(groups), func(g Group) bool { return physical[g.Logical] == g.Name })
 }
 
-func (g group) String() string {
+func (g Group) String() string {
 	return fmt.Sprintf("%s (role %s, %d servers)", g.Name, g.Role, len(g.Servers))
 }
 
-func names(groups []group) string {
+func names(groups []Group) string {
 	var all []string
 	for _, g := range groups {
 		all = append(all, g.String())
@@ -36,40 +36,39 @@ func names(groups []group) string {
 	return strings.Join(all, ", ")
 }
 
-// removeLeftovers removes groups that an earlier update has left behind. Their servers
+// Leftovers names the groups that an earlier update has left behind; blank: none.
+func (l *Live) Leftovers() string { return names(leftover(l.Groups, l.Physical)) }
+
+// RemoveLeftovers removes groups that an earlier update has left behind. Their servers
 // drain as they would have.
-func (d *deployer) removeLeftovers(ctx context.Context, live *live) error {
-	left := leftover(live.groups, live.physical)
+func (o *Operator) RemoveLeftovers(ctx context.Context, live *Live) error {
+	left := leftover(live.Groups, live.Physical)
 	if len(left) == 0 {
 		return nil
 	}
-	if d.s.Action == ActionPreview {
-		d.remark("An earlier update has left old servers behind, which a deploy would remove: %s", names(left))
-		return nil
-	}
-	d.rt.Console.Warn("An earlier update has left old servers behind: removing %s", names(left))
+	o.Console.Warn("An earlier update has left old servers behind: removing %s", names(left))
 	for _, g := range left {
-		if err := d.empty(ctx, g); err != nil {
+		if err := o.empty(ctx, g); err != nil {
 			return err
 		}
 	}
 	for {
-		groups, err := d.groups(ctx, live.stack.ID)
+		groups, err := o.groups(ctx, live.Stack.ID)
 		if err != nil {
 			return err
 		}
-		left := leftover(groups, live.physical)
+		left := leftover(groups, live.Physical)
 		if len(left) == 0 {
-			live.groups = groups
-			d.rt.Console.Info("The old servers are gone")
+			live.Groups = groups
+			o.Console.Info("The old servers are gone")
 			return nil
 		}
 		for _, g := range left {
-			if err := d.deleteEmpty(ctx, g); err != nil {
+			if err := o.deleteEmpty(ctx, g); err != nil {
 				return err
 			}
 		}
-		d.waiting.Update("waiting for old servers to drain and go: %s", names(left))
+		o.wait("waiting for old servers to drain and go: %s", names(left))
 		if err := stack.Pause(ctx, 5*time.Second); err != nil {
 			return err
 		}
@@ -77,33 +76,33 @@ func (d *deployer) removeLeftovers(ctx context.Context, live *live) error {
 }
 
 // empty lets all servers of a group go.
-func (d *deployer) empty(ctx context.Context, g group) error {
+func (o *Operator) empty(ctx context.Context, g Group) error {
 	if g.Going {
 		return nil
 	}
-	_, err := d.asg.UpdateAutoScalingGroup(ctx, &autoscaling.UpdateAutoScalingGroupInput{
+	_, err := o.ASG.UpdateAutoScalingGroup(ctx, &autoscaling.UpdateAutoScalingGroupInput{
 		AutoScalingGroupName: &g.Name, MinSize: aws.Int32(0), MaxSize: aws.Int32(0), DesiredCapacity: aws.Int32(0),
 	})
-	return d.stuck(g, err)
+	return o.stuck(g, err)
 }
 
 // deleteEmpty deletes a group once its servers are gone. Not with force, which would end
 // them in the middle of their requests.
-func (d *deployer) deleteEmpty(ctx context.Context, g group) error {
+func (o *Operator) deleteEmpty(ctx context.Context, g Group) error {
 	if g.Going || len(g.Servers) > 0 {
 		return nil
 	}
-	_, err := d.asg.DeleteAutoScalingGroup(ctx, &autoscaling.DeleteAutoScalingGroupInput{AutoScalingGroupName: &g.Name})
+	_, err := o.ASG.DeleteAutoScalingGroup(ctx, &autoscaling.DeleteAutoScalingGroupInput{AutoScalingGroupName: &g.Name})
 	var active *types.ScalingActivityInProgressFault
 	var inUse *types.ResourceInUseFault
 	if errors.As(err, &active) || errors.As(err, &inUse) {
 		return nil // the last server is on its way out
 	}
-	return d.stuck(g, err)
+	return o.stuck(g, err)
 }
 
 // stuck is an error of a group that cannot be removed; one that is gone is none.
-func (d *deployer) stuck(g group, err error) error {
+func (o *Operator) stuck(g Group, err error) error {
 	var refused smithy.APIError
 	if err == nil || errors.As(err, &refused) && strings.Contains(refused.ErrorMessage(), "not found") {
 		return nil

@@ -1,4 +1,4 @@
-package rollout
+package release
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"bitbucket.org/fearless/pipes/shared/console"
-	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -20,7 +19,7 @@ var signal = regexp.MustCompile(`Received (SUCCESS|FAILURE) signal with UniqueId
 // something people know by name; servers are counted.
 type story struct {
 	log      *console.Console
-	file     *environment.File
+	roles    []Role
 	progress *console.Progress
 	soak     time.Duration
 
@@ -42,9 +41,9 @@ type story struct {
 	moved time.Time // when there was news the last time, by ours
 }
 
-func newStory(log *console.Console, file *environment.File, wanted map[string]int, soak time.Duration) *story {
+func newStory(log *console.Console, roles []Role, wanted map[string]int, soak time.Duration) *story {
 	return &story{
-		log: log, file: file, progress: log.Progress("CloudFormation"), soak: soak, wanted: wanted,
+		log: log, roles: roles, progress: log.Progress("CloudFormation"), soak: soak, wanted: wanted,
 		ready: map[string]map[string]bool{}, open: map[string]bool{}, done: map[string]bool{}, begun: map[string]bool{}, refused: map[string]refusal{},
 	}
 }
@@ -57,8 +56,8 @@ func (s *story) catchUp(events []stack.Event) {
 			s.count(e.LogicalID, m[1], m[2])
 		}
 	}
-	for _, role := range s.file.Roles {
-		switch group := role.Group(); {
+	for _, role := range s.roles {
+		switch group := role.Group; {
 		case s.done[group]:
 			s.log.Info("%s: all servers ready", role.Name)
 		case len(s.ready[group]) > 0:
@@ -93,8 +92,8 @@ const between = 10 * time.Second
 // those of which there must never be two: their one server goes before the new one comes.
 func (s *story) kept() string {
 	var roles []string
-	for _, r := range s.file.Roles {
-		if r.Singleton && s.begun[r.Group()] {
+	for _, r := range s.roles {
+		if r.Singleton && s.begun[r.Group] {
 			roles = append(roles, r.Name)
 		}
 	}
@@ -198,13 +197,13 @@ func (s *story) completed(e stack.Event) {
 }
 
 func (s *story) isGroup(resource string) bool {
-	return slices.ContainsFunc(s.file.Roles, func(r environment.Role) bool { return r.Group() == resource })
+	return slices.ContainsFunc(s.roles, func(r Role) bool { return r.Group == resource })
 }
 
 // who is the role of a resource, for people.
 func (s *story) who(resource string) string {
-	for _, r := range s.file.Roles {
-		if r.Group() == resource {
+	for _, r := range s.roles {
+		if r.Group == resource {
 			return r.Name
 		}
 	}

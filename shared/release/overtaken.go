@@ -1,4 +1,4 @@
-package rollout
+package release
 
 import (
 	"context"
@@ -8,15 +8,16 @@ import (
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
-// overtaken is a change that was not started, because somebody else's came first.
-type overtaken struct{ error }
+// Overtaken is a change that was not started, because somebody else's came first.
+type Overtaken struct{ error }
 
-func (o overtaken) Unwrap() error { return o.error }
+// Unwrap is what AWS said.
+func (o Overtaken) Unwrap() error { return o.error }
 
 // contested finds out whether that is why a change could not be made or started.
 func contested(err error) error {
 	if stack.Overtaken(err) {
-		return overtaken{unable(err)}
+		return Overtaken{unable(err)}
 	}
 	return unable(err)
 }
@@ -24,17 +25,17 @@ func contested(err error) error {
 // mostOvertaken is how often a run gives way to others. There are rarely two of them.
 const mostOvertaken = 5
 
-// givingWay looks at a stack again when somebody else has changed it between our look and
+// GivingWay looks at a stack again when somebody else has changed it between our look and
 // our change: then there may be something to wait for, or nothing left to do.
-func givingWay[T any](ctx context.Context, d *deployer, change func() (T, error)) (T, error) {
+func GivingWay[T any](ctx context.Context, o *Operator, change func() (T, error)) (T, error) {
 	for n := 1; ; n++ {
 		result, err := change()
-		var late overtaken
+		var late Overtaken
 		if !errors.As(err, &late) || n == mostOvertaken {
 			return result, err
 		}
-		d.rt.Console.Info("Somebody else changes %s at this moment: looking again", d.s.Environment)
-		d.rt.Console.Debug("%v", late.error)
+		o.Console.Info("Somebody else changes %s at this moment: looking again", o.Environment)
+		o.Console.Debug("%v", late.error)
 		if err := stack.Pause(ctx, 5*time.Second); err != nil {
 			return result, err
 		}

@@ -1,4 +1,4 @@
-package rollout
+package release
 
 import (
 	"context"
@@ -17,8 +17,8 @@ const (
 	tagLogical = "aws:cloudformation:logical-id"
 )
 
-// group is an Auto Scaling group of the stack. During an update a role has two of them.
-type group struct {
+// Group is an Auto Scaling group of the stack. During an update a role has two of them.
+type Group struct {
 	Name    string
 	Logical string // id in the template
 	Role    string
@@ -31,9 +31,9 @@ type group struct {
 
 // groups are all groups that a stack has made and that are still there, the oldest first:
 // its own, the old ones while an update goes on, and those that should be gone.
-func (d *deployer) groups(ctx context.Context, stackID string) ([]group, error) {
-	var all []group
-	pages := autoscaling.NewDescribeAutoScalingGroupsPaginator(d.asg, &autoscaling.DescribeAutoScalingGroupsInput{
+func (o *Operator) groups(ctx context.Context, stackID string) ([]Group, error) {
+	var all []Group
+	pages := autoscaling.NewDescribeAutoScalingGroupsPaginator(o.ASG, &autoscaling.DescribeAutoScalingGroupsInput{
 		Filters: []types.Filter{{Name: aws.String("tag:" + tagStack), Values: []string{stackID}}},
 	})
 	for pages.HasMorePages() {
@@ -42,15 +42,15 @@ func (d *deployer) groups(ctx context.Context, stackID string) ([]group, error) 
 			return nil, fmt.Errorf("the groups of servers cannot be looked up: %w", err)
 		}
 		for _, g := range page.AutoScalingGroups {
-			all = append(all, d.groupOf(g))
+			all = append(all, o.groupOf(g))
 		}
 	}
-	slices.SortStableFunc(all, func(a, b group) int { return a.Made.Compare(b.Made) })
+	slices.SortStableFunc(all, func(a, b Group) int { return a.Made.Compare(b.Made) })
 	return all, nil
 }
 
-func (d *deployer) groupOf(g types.AutoScalingGroup) group {
-	out := group{
+func (o *Operator) groupOf(g types.AutoScalingGroup) Group {
+	out := Group{
 		Name: aws.ToString(g.AutoScalingGroupName), Max: int(aws.ToInt32(g.MaxSize)), Desired: int(aws.ToInt32(g.DesiredCapacity)),
 		Made: aws.ToTime(g.CreatedTime), Going: aws.ToString(g.Status) != "",
 	}
@@ -60,8 +60,8 @@ func (d *deployer) groupOf(g types.AutoScalingGroup) group {
 		}
 	}
 	out.Role = out.Logical
-	for _, r := range d.file.Roles {
-		if r.Group() == out.Logical {
+	for _, r := range o.Roles {
+		if r.Group == out.Logical {
 			out.Role = r.Name
 		}
 	}
@@ -69,19 +69,4 @@ func (d *deployer) groupOf(g types.AutoScalingGroup) group {
 		out.Servers = append(out.Servers, aws.ToString(i.InstanceId))
 	}
 	return out
-}
-
-// sizes are the sizes to start the new groups with: those that scaling has reached,
-// within what the file allows. A role without a group starts at its minimum.
-func (d *deployer) sizes(groups []group, physical map[string]string) map[string]int {
-	sizes := map[string]int{}
-	for _, role := range d.file.Roles {
-		sizes[role.Name] = role.Min
-		for _, g := range groups {
-			if g.Name == physical[role.Group()] {
-				sizes[role.Name] = role.Clamp(g.Desired)
-			}
-		}
-	}
-	return sizes
 }

@@ -1,4 +1,4 @@
-package rollout
+package release
 
 import (
 	"context"
@@ -19,18 +19,18 @@ const tailOfLog = 40
 
 // listening is the story's watcher, which also hears out the first server that fails, as
 // soon as it says so, and looks after the groups.
-func (d *deployer) listening(s *story) stack.Watcher {
-	heard, fleet := false, d.fleet(s)
+func (o *Operator) listening(s *story) stack.Watcher {
+	heard, fleet := false, o.fleet(s)
 	return func(ctx context.Context, now *stack.Stack, news []stack.Event) error {
 		if err := s.watch(ctx, now, news); err != nil {
 			return err
 		}
 		if now.Status == stack.UpdateCompleteCleanup {
-			d.cameThrough(ctx, durations(s.events))
+			o.cameThrough(ctx, durations(s.events))
 		}
 		if s.failing != "" && !heard {
 			heard = true
-			s.words = d.serverWords(ctx, s.failing)
+			s.words = o.serverWords(ctx, s.failing)
 		}
 		return fleet.watch(ctx, now, news)
 	}
@@ -50,11 +50,11 @@ func (s *story) failure(final *stack.Stack, events []stack.Event) (why string, l
 	if s.words != "" {
 		return s.words, nil
 	}
-	return outcome(final, events), nil
+	return Why(final, events), nil
 }
 
-// outcome is the failure in one sentence.
-func outcome(final *stack.Stack, events []stack.Event) string {
+// Why is the failure of an operation in one sentence.
+func Why(final *stack.Stack, events []stack.Event) string {
 	cause := stack.Cause(events)
 	if back := takenBack(events); back != "" && (cause == nil || strings.Contains(cause.Reason, "cancelled")) {
 		return back
@@ -85,16 +85,16 @@ func takenBack(events []stack.Event) string {
 
 // serverWords shows what a server left in the bucket before it said that it failed:
 // why, and the end of its log. A server that could not even do that has no words.
-func (d *deployer) serverWords(ctx context.Context, server string) string {
-	place := contract.Place{Bucket: d.bucket, Prefix: d.file.Logs()}
-	for _, role := range append(d.roleNames(), contract.ReleaseProcess) {
-		log, err := d.object(ctx, place.Log(role, server))
+func (o *Operator) serverWords(ctx context.Context, server string) string {
+	place := contract.Place{Bucket: o.Bucket, Prefix: o.Logs}
+	for _, role := range append(o.roleNames(), contract.ReleaseProcess) {
+		log, err := o.object(ctx, place.Log(role, server))
 		if err != nil || log == "" {
 			continue
 		}
 		lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
-		d.rt.Console.Output(role+" "+server, strings.Join(lines[max(0, len(lines)-tailOfLog):], "\n"))
-		if state, err := d.object(ctx, place.State(role, server)); err == nil && state != "" {
+		o.Console.Output(role+" "+server, strings.Join(lines[max(0, len(lines)-tailOfLog):], "\n"))
+		if state, err := o.object(ctx, place.State(role, server)); err == nil && state != "" {
 			if parsed, err := contract.ParseState([]byte(state)); err == nil && parsed.Reason != "" {
 				return fmt.Sprintf("server %s: %s", server, parsed.Reason)
 			}
@@ -104,17 +104,17 @@ func (d *deployer) serverWords(ctx context.Context, server string) string {
 	return ""
 }
 
-func (d *deployer) roleNames() []string {
+func (o *Operator) roleNames() []string {
 	var names []string
-	for _, r := range d.file.Roles {
+	for _, r := range o.Roles {
 		names = append(names, r.Name)
 	}
 	return names
 }
 
 // object reads a small object; one that is not there is empty.
-func (d *deployer) object(ctx context.Context, key string) (string, error) {
-	out, err := d.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(d.bucket), Key: &key})
+func (o *Operator) object(ctx context.Context, key string) (string, error) {
+	out, err := o.S3.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(o.Bucket), Key: &key})
 	if err != nil {
 		return "", err
 	}
