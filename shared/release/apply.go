@@ -20,6 +20,19 @@ type Ending struct {
 // Good reports whether the update came through.
 func (e *Ending) Good() bool { return e.Stack.Status.Good() }
 
+// Outcome is what became of the release.
+func (e *Ending) Outcome() ledger.Outcome {
+	switch back := e.Stack.Status == stack.UpdateRollbackComplete; {
+	case e.Good():
+		return ledger.Live
+	case back && cancelled(e.Events):
+		return ledger.Cancelled
+	case back:
+		return ledger.RolledBack
+	}
+	return ledger.Failed
+}
+
 // Why is the first cause of a failure, in one sentence.
 func (e *Ending) Why() string {
 	why, _ := e.story.failure(e.Stack, e.Events)
@@ -98,20 +111,20 @@ func (o *Operator) Conclude(ctx context.Context, e *Ending, r Release) (ledger.O
 		return o.concludeFailure(ctx, e, r)
 	}
 	if err := o.succeeded(ctx, durations(e.Events)); err != nil {
-		return ledger.Live, err
+		return e.Outcome(), err
 	}
-	return ledger.Live, o.endCheck(ctx, e.Stack, r.Image)
+	return e.Outcome(), o.endCheck(ctx, e.Stack, r.Image)
 }
 
 func (o *Operator) concludeFailure(ctx context.Context, e *Ending, r Release) (ledger.Outcome, error) {
 	why, launch := e.story.failure(e.Stack, e.Events)
-	o.failed(ctx, e.Stack, why, durations(e.Events))
+	o.failed(ctx, ledger.Record{Outcome: e.Outcome(), Failure: why, Durations: durations(e.Events)})
 	failed := exit.Refusedf("%s failed: %s", r.What, why)
 	if launch != nil {
 		failed = exit.Unablef("%w", failed.Err).Hint(launch.hints()...)
 	}
 	if e.Stack.Status == stack.UpdateRollbackComplete {
-		return ledger.RolledBack, failed.Hint("the release from before goes on: " + e.story.kept())
+		return e.Outcome(), failed.Hint("the release from before goes on: " + e.story.kept())
 	}
-	return ledger.Failed, failed.Hint("stack " + e.Stack.Name + " is " + string(e.Stack.Status))
+	return e.Outcome(), failed.Hint("stack " + e.Stack.Name + " is " + string(e.Stack.Status))
 }

@@ -184,13 +184,9 @@ func (o *Operator) succeeded(ctx context.Context, took ledger.Durations) error {
 
 // failed writes that the release did not come through. That it failed is what the run
 // ends with in any case.
-func (o *Operator) failed(ctx context.Context, final *stack.Stack, why string, took ledger.Durations) {
+func (o *Operator) failed(ctx context.Context, end ledger.Record) {
 	if o.entry.start.Kind == "" {
 		return
-	}
-	end := ledger.Record{Outcome: ledger.Failed, Failure: why, Durations: took}
-	if final.Status == stack.UpdateRollbackComplete {
-		end.Outcome = ledger.RolledBack
 	}
 	if err := o.end(ctx, end); err != nil {
 		o.Console.Warn("%v; the next run of the pipe settles it", err)

@@ -75,12 +75,26 @@ func takenBack(events []stack.Event) string {
 		if !e.Own() || !strings.HasSuffix(e.Status, "ROLLBACK_IN_PROGRESS") {
 			continue
 		}
-		if strings.Contains(e.Reason, "cancelled") || e.Reason == "User Initiated" {
+		if byAPerson(e) {
 			return "somebody cancelled the update (" + e.Reason + ")"
 		}
 		return e.Reason
 	}
 	return ""
+}
+
+func byAPerson(turn stack.Event) bool {
+	return strings.Contains(turn.Reason, "cancelled") || turn.Reason == "User Initiated"
+}
+
+// cancelled reports whether somebody stopped the update, before anything else could.
+func cancelled(events []stack.Event) bool {
+	for _, e := range events {
+		if e.Own() && strings.HasSuffix(e.Status, "ROLLBACK_IN_PROGRESS") {
+			return byAPerson(e)
+		}
+	}
+	return false
 }
 
 // serverWords shows what a server left in the bucket before it said that it failed:

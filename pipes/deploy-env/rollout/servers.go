@@ -152,7 +152,7 @@ func (d *deployer) what(record *image.Record) release.Release {
 func (d *deployer) conclude(ctx context.Context, ended *release.Ending, record *image.Record) (*Result, error) {
 	became, err := d.op.Conclude(ctx, ended, d.what(record))
 	switch {
-	case became == ledger.RolledBack:
+	case became == ledger.RolledBack || became == ledger.Cancelled:
 		return d.result(record, OutcomeRolledBack), err
 	case became == ledger.Failed:
 		return d.result(record, OutcomeFailed), err

@@ -115,6 +115,7 @@ func TestCancelledByAPerson(t *testing.T) {
 					}
 				}, good2).expect(t, exit.Refused, "CloudFormation takes the update back", "failed: somebody cancelled the update", "the release from before goes on", at.kept)
 				stop()
+				l.checkTale("after it", "1111 live", "2222 cancelled")
 				l.checkRunning("after it", "shop-111111111111 4")
 				after := l.ids(good1)
 				kept := slices.DeleteFunc(before, func(id string) bool { return !slices.Contains(after, id) })
