@@ -148,17 +148,19 @@ func state(s types.ImageState) State {
 	return Failed
 }
 
+// LongestTag is the longest value that EC2 takes, in characters.
+const LongestTag = 256
+
 // Tags turns a map into the SDK's form, sorted by key so that requests repeat exactly.
 // Empty values are left out, longer ones than EC2 takes are cut.
 func Tags(values map[string]string) []types.Tag {
-	const longest = 256
 	var tags []types.Tag
 	for key, value := range values {
 		if value == "" {
 			continue
 		}
-		if r := []rune(value); len(r) > longest {
-			value = string(r[:longest])
+		if r := []rune(value); len(r) > LongestTag {
+			value = string(r[:LongestTag])
 		}
 		tags = append(tags, types.Tag{Key: aws.String(key), Value: aws.String(value)})
 	}

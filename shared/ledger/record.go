@@ -70,6 +70,9 @@ type Record struct {
 	Previous  string    `json:"previous,omitempty"`   // key of the start of the release that it replaces
 	Roles     Servers   `json:"capacities,omitempty"` // servers by role at the start
 
+	// Health is where the balancer asks servers, by role: what the release is known to answer.
+	Health map[string]string `json:"health,omitempty"`
+
 	Outcome   Outcome   `json:"outcome,omitempty"` // ends only, like all below
 	Failure   string    `json:"failure,omitempty"` // the first cause
 	Probe     *Probe    `json:"probe"`             // null: not probed
