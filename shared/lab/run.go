@@ -58,6 +58,7 @@ type beside struct {
 	lab *Lab
 }
 
+// RoundTrip is one call.
 func (b beside) RoundTrip(r *http.Request) (*http.Response, error) {
 	if b.lab.Bitbucket != nil && r.URL.Host == "api.bitbucket.org" {
 		return b.lab.Bitbucket.RoundTripper().RoundTrip(r)

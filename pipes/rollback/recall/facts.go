@@ -44,8 +44,6 @@ func (f *facts) releasesOfProof() []ledger.Release {
 // version is something that servers can run.
 type version struct{ Commit, Image string }
 
-func (v version) is(commit, imageID string) bool { return v.Commit == commit && v.Image == imageID }
-
 func versionOf(r ledger.Record) version { return version{r.Commit, r.Image.ID} }
 
 // Parameters of the servers' stack by which a version is told.
