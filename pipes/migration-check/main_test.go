@@ -167,7 +167,7 @@ func nothingLeft(ts *testscript.TestScript) {
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	ts.Check(err)
 	for _, name := range lines {
-		if text, err := os.ReadFile(name); err == nil && strings.Contains(string(text), dir+"/fearless-postgres") {
+		if text, err := os.ReadFile(name); err == nil && strings.Contains(string(text), dir+"/fearless-") {
 			ts.Fatalf("still running: %s", text)
 		}
 	}

@@ -142,6 +142,9 @@ func (c *check) judge(ctx context.Context) error {
 		c.notJudged("whether the migrations work: " + c.tool.Name() + " loses its own table")
 		return nil
 	}
+	if c.s.dialect() != statement.PostgreSQL {
+		return c.elsewhere(ctx)
+	}
 	if c.program == nil {
 		if err := c.start(ctx); err != nil {
 			return err
@@ -174,7 +177,7 @@ func (c *check) integrity(ctx context.Context) error {
 		return c.programIntegrity(ctx)
 	}
 	c.findings = append(c.findings, folder.Check(folder.Change{
-		Head: c.head, Base: c.before, Tip: c.tip, Now: time.Now().UTC(),
+		Head: c.head, Base: c.before, Tip: c.tip, Now: time.Now().UTC(), Dialect: c.s.dialect(),
 		Touched: func(path string) bool { _, ok := c.changes.File(path); return ok },
 		Exists: func(path string) bool {
 			_, err := os.Stat(filepath.Join(c.repo.Dir, filepath.FromSlash(path)))
@@ -283,7 +286,7 @@ func (c *check) fromScratch(ctx context.Context) error {
 		if _, merged := c.before.Find(failed.Version); !merged && needsRights(failed) {
 			id = "D10"
 		}
-		c.add(rule.Find(id).Finding(c.head.InClone(failed.File), c.line(failed), "On an empty database: %v", failed.Err))
+		c.add(rule.Find(id).Finding(c.head.InClone(failed.File), c.line(failed), "On an empty database: %v%s", failed.Err, c.otherEngine()))
 		return nil
 	}
 	failed, err = c.failure(c.tool.Up(ctx, c.fresh, c.head))

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 	"bitbucket.org/fearless/pipes/shared/bitbucket"
 	"bitbucket.org/fearless/pipes/shared/history"
 	"bitbucket.org/fearless/pipes/shared/install"
@@ -39,6 +40,7 @@ type Settings struct {
 	List    string        `envconfig:"LIST_COMMAND" example:"./migrate list" desc:"For TOOL: commands. Prints the migrations in their order, one a line: its id, and its file."`
 	Up      string        `envconfig:"UP_COMMAND" example:"./migrate up $MIGRATION" desc:"For TOOL: commands. Applies what is pending, up to the id in MIGRATION unless that is blank."`
 	Down    string        `envconfig:"DOWN_COMMAND" example:"./migrate down $MIGRATION" desc:"For TOOL: commands. Takes back the last migration, whose id is in MIGRATION; that of the one before it is in MIGRATION_BEFORE. Default: there is no way back."`
+	Engine  string        `envconfig:"ENGINE" allowed:"postgresql,mysql,sqlite" desc:"The database that the migrations are for; mysql is MariaDB's, too. Default: that of the address in SCRATCH_DATABASE_URL, else postgresql."`
 	Table   string        `envconfig:"MIGRATIONS_TABLE" default:"schema_migrations" desc:"The table in which golang-migrate, or the tool of TOOL: commands, keeps what is applied."`
 	Base    string        `envconfig:"BASE" example:"main" desc:"Branch or commit to compare with. Default: the destination of the pull request, else the main branch, and on that the commit before."`
 	FailOn  settings.List `envconfig:"FAIL_ON" default:"missing,broken,unsafe" allowed:"missing,broken,unsafe,warning" desc:"Verdicts that fail the check. What could not be judged always does."`
@@ -73,6 +75,9 @@ func (s *Settings) Check(r *settings.Report) {
 	}
 	s.checkTool(r)
 	install.Check(r, s.Action == ActionInstall, s.With)
+	if s.dialect() != statement.PostgreSQL && s.Tool != "golang-migrate" && s.Tool != "sql" {
+		r.Problemf("ENGINE", "TOOL %s is tried on PostgreSQL only; on other databases: golang-migrate and sql", s.Tool)
+	}
 	var given []string
 	for _, p := range []struct{ name, value string }{{"SCHEMA_FILE", s.SchemaFile}, {"SCHEMA_COMMAND", s.SchemaCommand}, {"CHECK_COMMAND", s.CheckCommand}} {
 		if p.value != "" {

@@ -70,7 +70,7 @@ func unable(err error) error {
 
 // accept takes out what comments in new migrations answer for.
 func (c *check) accept() ([]finding.Finding, []rule.Accepted) {
-	var comments rule.Acceptances
+	comments := rule.Acceptances{Dialect: c.s.dialect()}
 	if c.program != nil {
 		if c.program.listing != nil {
 			c.own()

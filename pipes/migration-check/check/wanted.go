@@ -198,7 +198,12 @@ func (c *check) asked(ctx context.Context) error {
 		c.notJudged("whether a migration is missing: those that are there do not apply")
 		return nil
 	}
-	out, code, err := c.command(ctx, c.s.CheckCommand, "DATABASE_URL="+c.fresh.URL())
+	return c.askedAt(ctx, c.fresh.URL())
+}
+
+// askedAt gives the command the address of a database with all migrations.
+func (c *check) askedAt(ctx context.Context, address string) error {
+	out, code, err := c.command(ctx, c.s.CheckCommand, "DATABASE_URL="+address)
 	switch {
 	case err != nil:
 		return err

@@ -18,7 +18,8 @@ type Change struct {
 	Base *Folder // what the change starts from; nil is not known
 	Tip  *Folder // the destination branch as it is now; nil is not known, or the same as Base
 
-	Now time.Time
+	Now     time.Time
+	Dialect statement.Dialect
 	// Touched tells whether the change touches a file, by its path in the clone; Exists
 	// whether the clone has it.
 	Touched, Exists func(path string) bool
@@ -74,7 +75,7 @@ func (j *judge) history() {
 			case !p.was.Exists():
 			case !there || !p.is.Exists():
 				j.add("I02", "", 0, "The merged %s migration %s is gone.", p.what, j.Head.InClone(p.was.File))
-			case p.is.Text != p.was.Text && statement.Words(p.is.Text) != statement.Words(p.was.Text):
+			case p.is.Text != p.was.Text && j.Dialect.Words(p.is.Text) != j.Dialect.Words(p.was.Text):
 				j.add("I01", p.is.File, firstDifference(p.was.Text, p.is.Text), "The merged %s migration of version %s was edited.", p.what, was.Version)
 			}
 		}
@@ -229,7 +230,7 @@ func (j *judge) missingDowns() {
 		case !m.Up.Exists():
 		case !m.Down.Exists():
 			j.add("I07", m.Up.File, 0, "There is no down migration for version %s, while %d of %d others have one.", m.Version, with, len(old))
-		case len(statement.Split(m.Down.Text)) == 0:
+		case len(j.Dialect.Split(m.Down.Text)) == 0:
 			j.add("I07", m.Down.File, 0, "The down migration of version %s is empty.", m.Version)
 		}
 	}
@@ -287,7 +288,7 @@ func (j *judge) content(m Migration) {
 		if !p.Exists() {
 			continue
 		}
-		statements := statement.Split(p.Text)
+		statements := j.Dialect.Split(p.Text)
 		if p == m.Up && len(statements) == 0 {
 			j.add("I08", p.File, 0, "There is no statement in this file.")
 		}

@@ -35,13 +35,14 @@ var acceptForm = regexp.MustCompile(`fearless:accept\b[ \t]*([^\n]*)`)
 
 // Acceptances are the accept comments of a change's files.
 type Acceptances struct {
-	all []*acceptance
+	Dialect statement.Dialect
+	all     []*acceptance
 }
 
 // Read collects those of one file. A comment counts for the statement it is at; one at
 // the first statement also for what is found about the file as a whole.
 func (a *Acceptances) Read(file, text string, now time.Time) {
-	for at, s := range statement.Split(text) {
+	for at, s := range a.Dialect.Split(text) {
 		for _, c := range s.Comments {
 			for _, m := range acceptForm.FindAllStringSubmatch(c.Text, -1) {
 				one := parse(m[1], now)

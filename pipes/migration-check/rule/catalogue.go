@@ -137,4 +137,7 @@ var Catalogue = []Rule{
 	{"M217", w, "partition attached that has to be read first", "Nobody can write it meanwhile.", "Add a matching CHECK … NOT VALID, validate it, then attach."},
 	{"M218", w, "new column of type json", "json knows no equality: SELECT DISTINCT and GROUP BY fail.", "jsonb."},
 	{"M219", w, "setting of the session leaks into the next migrations", "golang-migrate applies all files in one session.", "SET LOCAL, and names written with their schema."},
+
+	{"M304", i, "several changes of the schema in one file, in MySQL", "Each commits at once, so a file that fails in the middle is half applied, and nothing takes it back.", "One change per file."},
+	{"M401", e, "SQLite deletes rows that refer to a table which is dropped to be built anew", "With foreign keys on, DROP TABLE deletes the table's rows first, with all that ON DELETE CASCADE brings; golang-migrate's transaction keeps PRAGMA foreign_keys from helping.", "ALTER TABLE … ADD, DROP or RENAME COLUMN; or x-no-tx-wrap=true, with PRAGMA foreign_keys = OFF, BEGIN and COMMIT in the file."},
 }

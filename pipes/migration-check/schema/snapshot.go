@@ -136,6 +136,9 @@ func scan(row pgx.CollectableRow) (Object, error) {
 	return o, json.Unmarshal([]byte(facts), &o.Facts)
 }
 
+// New is the snapshot of objects that were read elsewhere.
+func New(objects []Object) *Snapshot { return newSnapshot(objects) }
+
 func newSnapshot(objects []Object) *Snapshot {
 	slices.SortFunc(objects, func(a, b Object) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))

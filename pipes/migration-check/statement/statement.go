@@ -223,9 +223,12 @@ func (s Statement) ChangesData() bool {
 
 // Words is the statement without comments and white space, in one case where case does
 // not matter: two texts with the same words do the same.
-func Words(text string) string {
+func Words(text string) string { return PostgreSQL.Words(text) }
+
+// Words is the same for another dialect.
+func (d Dialect) Words(text string) string {
 	var b strings.Builder
-	for _, s := range Split(text) {
+	for _, s := range d.Split(text) {
 		for _, t := range s.Tokens {
 			b.WriteString(t.Text)
 			b.WriteByte(byte(t.Kind))
