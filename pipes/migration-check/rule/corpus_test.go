@@ -186,7 +186,9 @@ func TestCorpus(t *testing.T) {
 	t.Logf("%d rules: precision %.3f, recall %.3f (%d found, %d missed, %d wrong)", len(corpus),
 		float64(found)/float64(found+wrong), float64(found)/float64(found+missed), found, missed, wrong)
 	for _, r := range rule.Catalogue {
-		if strings.HasPrefix(r.ID, "M") && !slices.Contains(tried, r.ID) {
+		// M3 and M4 are about other databases, whose stories tell of them.
+		postgres := strings.HasPrefix(r.ID, "M1") || strings.HasPrefix(r.ID, "M2")
+		if postgres && !slices.Contains(tried, r.ID) {
 			t.Errorf("%s is not in the corpus", r.ID)
 		}
 	}
