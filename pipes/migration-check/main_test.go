@@ -58,14 +58,31 @@ func TestStories(t *testing.T) {
 			return os.Chmod(dir, 0o755)
 		},
 		Condition: func(name string) (bool, error) {
-			if name != "frameworks" {
-				return false, fmt.Errorf("unknown condition %s", name)
+			switch name {
+			case "frameworks":
+				_, err := os.Stat(filepath.Join(frameworks, "alembic"))
+				return err == nil, nil
+			case "mariadb":
+				return mariaDB()
 			}
-			_, err := os.Stat(filepath.Join(frameworks, "alembic"))
-			return err == nil, nil
+			return false, fmt.Errorf("unknown condition %s", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"change": change, "ends-with": endsWith},
 	})
+}
+
+// mariaDB tells whether there is a server. In a pipeline, which installs one, its absence
+// is an error.
+func mariaDB() (bool, error) {
+	for _, name := range []string{"mariadbd", "/usr/sbin/mariadbd"} {
+		if _, err := exec.LookPath(name); err == nil {
+			return true, nil
+		}
+	}
+	if os.Getenv("CI") != "" {
+		return false, errors.New("there is no MariaDB here: apt-get install mariadb-server")
+	}
+	return false, nil
 }
 
 // change makes a clone in the folder clone: the main branch holds the files of the first

@@ -1,0 +1,152 @@
+package check
+
+import (
+	"context"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/rule"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
+)
+
+// stands tells a squash of which the base has all that it stands for: databases of the
+// base write down that they have it, and run nothing.
+func (p *program) stands(m tool.Listed) bool {
+	for _, id := range m.Replaces {
+		if _, ok := p.was.Find(id); !ok {
+			return false
+		}
+	}
+	return len(m.Replaces) > 0
+}
+
+// replaced tells whether a squash of the head stands for a migration.
+func (p *program) replaced(id string) bool {
+	return p.listing != nil && slices.ContainsFunc(p.listing.Migrations, func(m tool.Listed) bool { return slices.Contains(m.Replaces, id) })
+}
+
+// taken is I02.
+func (c *check) taken() {
+	for _, m := range c.program.was.Migrations {
+		if m.External || c.program.replaced(m.ID) {
+			continue
+		}
+		if c.program.listing != nil {
+			if _, ok := c.program.listing.Find(m.ID); ok {
+				continue
+			}
+		} else if _, err := os.Stat(filepath.Join(c.repo.Dir, filepath.FromSlash(m.File))); err == nil {
+			continue
+		}
+		c.add(rule.Find("I02").Finding("", 0, "The merged migration %s is gone.", m.File))
+	}
+}
+
+// programIntegrity is what of rules I there is to say about migrations that are programs.
+func (c *check) programIntegrity(ctx context.Context) error {
+	p := c.program
+	c.taken()
+	for _, m := range p.listing.Migrations {
+		was, merged := p.was.Find(m.ID)
+		switch {
+		case m.External:
+		case merged && was.Digest != m.Digest:
+			c.add(rule.Find("I01").Finding(m.File, firstDifference(was.Text, m.Text), "The merged migration %s was edited.", m.ID))
+		case merged || p.stands(m):
+		case m.NoWayBack != "":
+			line := 0
+			for _, o := range m.Operations {
+				if o.OneWay && line == 0 {
+					line = o.First
+				}
+			}
+			f := rule.Find("I07").Finding(m.File, line, "%s cannot be taken back: %s.", m.ID, m.NoWayBack)
+			f.Detail = "There is no way back after the release but a backup.\nGive it a reverse (reverse_code=migrations.RunPython.noop where nothing needs to be undone), or accept the finding."
+			if c.tool.Name() != "django" {
+				f.Detail = "There is no way back after the release but a backup.\nWrite the way back, or accept the finding."
+			}
+			c.add(f)
+		}
+	}
+	for _, conflict := range p.listing.Conflicts {
+		c.conflict(conflict)
+	}
+	return c.meanwhile(ctx)
+}
+
+// firstDifference is the line where the new text leaves the old one.
+func firstDifference(was, is string) int {
+	old, now := strings.Split(was, "\n"), strings.Split(is, "\n")
+	for at := range now {
+		if at >= len(old) || old[at] != now[at] {
+			return at + 1
+		}
+	}
+	return len(now)
+}
+
+// conflict is I04: several last ones, at the newest of them.
+func (c *check) conflict(conflict tool.Conflict) {
+	if slices.ContainsFunc(c.program.was.Conflicts, func(o tool.Conflict) bool { return slices.Equal(o.Leaves, conflict.Leaves) }) {
+		return
+	}
+	file := ""
+	for _, id := range conflict.Leaves {
+		_, merged := c.program.was.Find(id)
+		if m, ok := c.program.listing.Find(id); ok && !merged && !m.External {
+			file = m.File
+		}
+	}
+	of := ""
+	if conflict.Of != "" {
+		of = " of " + conflict.Of
+	}
+	f := rule.Find("I04").Finding(file, 0, "Merge needed: %s are both the last one%s.", strings.Join(conflict.Leaves, " and "), of)
+	f.Detail = c.tool.Name() + " refuses to migrate until it is told which comes first.\n" + conflict.Advice
+	c.add(f)
+}
+
+// meanwhile is I05: the destination branch has got another migration beside a new one,
+// so that after the merge there are two last ones.
+func (c *check) meanwhile(ctx context.Context) error {
+	if name := c.tool.Name(); len(c.new) == 0 || name != "django" && name != "alembic" {
+		return nil
+	}
+	tip := c.destination(ctx)
+	if tip == "" || tip == c.base.Commit {
+		return nil
+	}
+	mine := map[string]string{} // folder to the first new one in it
+	for _, m := range c.new {
+		if one, ok := c.program.listing.Find(m.Version.String()); ok && !one.External && mine[path.Dir(one.File)] == "" {
+			mine[path.Dir(one.File)] = one.File
+		}
+	}
+	for dir, file := range mine {
+		entries, err := c.repo.Tree(ctx, tip, dir)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if path.Dir(e.Path) != dir || !c.foreign(e.Path) {
+				continue
+			}
+			f := rule.Find("I05").Finding(file, 0, "The destination branch has %s by now, so after the merge there are two last migrations.", e.Path)
+			f.Detail = c.tool.Name() + " refuses to migrate then.\nUpdate the branch, and let this migration come after that one."
+			c.add(f)
+		}
+	}
+	return nil
+}
+
+// foreign tells a migration that neither the change nor its base has.
+func (c *check) foreign(file string) bool {
+	name := path.Base(file)
+	if _, err := os.Stat(filepath.Join(c.repo.Dir, filepath.FromSlash(file))); err == nil || !strings.HasSuffix(name, ".py") || strings.HasPrefix(name, "_") {
+		return false
+	}
+	return !slices.ContainsFunc(c.program.was.Migrations, func(m tool.Listed) bool { return m.File == file })
+}

@@ -1,0 +1,54 @@
+package check
+
+import (
+	"context"
+	"slices"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/folder"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/rule"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
+)
+
+// observation runs a step under observation, in the way that fits the tool.
+func (a *attempt) observation(ctx context.Context, d *server.Database, direction tool.Direction, o trace.Options) (*trace.Trace, error) {
+	part := a.migration.Up
+	if direction == tool.Down {
+		part = a.migration.Down
+	}
+	if a.program == nil {
+		return trace.Run(ctx, d, part.Text, o)
+	}
+	t, err := a.program.tool.Observe(ctx, d, a.folder, direction, &o)
+	if _, err := a.failure(err); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// settle applies what the new migrations left, such as the record of a squash, so that
+// both ways to the head have the same end.
+func (c *check) settle(ctx context.Context) error {
+	if c.program == nil || c.broken || c.atHead == nil {
+		return nil
+	}
+	failed, err := c.failure(c.tool.Up(ctx, c.state, c.head))
+	if err != nil {
+		return err
+	}
+	if failed != nil {
+		c.broken = true
+		c.add(rule.Find("D02").Finding(c.head.InClone(failed.File), 0, "On the base's schema: %v", failed.Err))
+		return nil
+	}
+	c.atHead, err = c.snapshot(ctx, c.state)
+	return err
+}
+
+// programUntil is the folder up to the at-th new migration.
+func (c *check) programUntil(at int) *folder.Folder {
+	f := *c.head
+	f.Migrations = append(slices.Clone(c.before.Migrations), c.new[:at+1]...)
+	return &f
+}
