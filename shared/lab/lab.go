@@ -22,7 +22,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
 	"bitbucket.org/fearless/pipes/shared/bitbucket/fake"
 	"bitbucket.org/fearless/pipes/shared/contract"
@@ -112,6 +114,9 @@ type Clients struct {
 	S3  *s3.Client
 	CFN *cloudformation.Client
 	ASG *autoscaling.Client
+	ELB *elasticloadbalancingv2.Client
+
+	Schedules *scheduler.Client
 }
 
 // Reach is AWS for the test itself.
@@ -124,6 +129,7 @@ func reach(transport http.RoundTripper) Clients {
 	}
 	return Clients{
 		EC2: ec2.NewFromConfig(config), CFN: cloudformation.NewFromConfig(config), ASG: autoscaling.NewFromConfig(config),
+		ELB: elasticloadbalancingv2.NewFromConfig(config), Schedules: scheduler.NewFromConfig(config),
 		S3: s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true }),
 	}
 }

@@ -20,7 +20,7 @@ type Outcome struct {
 }
 
 // Expect holds a run against the exit code that it should end with, and what it should say.
-func (o Outcome) Expect(t *testing.T, code exit.Code, parts ...string) Outcome {
+func (o Outcome) Expect(t testing.TB, code exit.Code, parts ...string) Outcome {
 	t.Helper()
 	if o.Code != code {
 		t.Errorf("exit code %d, want %d; the log:\n%s", o.Code, code, o.Log)
