@@ -133,7 +133,9 @@ func statements(document any) []statement {
 }
 
 // roles are the roles in the order in which a reader wants them, and the boundary of roles of servers.
-var roles = []string{"BakeRole", "BakeServerRole", "DeployRole", "PlanRole", "BaseRole", "ServersRole", boundary}
+var roles = []string{
+	"BakeRole", "BakeServerRole", "DeployRole", "RollbackRole", "PlanRole", "TestEnvRole", "BaseRole", "ServersRole", "TestRole", "ReaperRole", boundary,
+}
 
 const boundary = "ServerBoundary"
 
@@ -224,7 +226,8 @@ func TestRightsNameTheirResources(t *testing.T) {
 	everywhere := []string{
 		"sts:GetCallerIdentity", "ec2:DescribeImages", "ec2:DescribeInstances", "ec2:Describe*", "cloudwatch:DescribeAlarms",
 		"autoscaling:Describe*", "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeScalingActivities",
-		"elasticloadbalancing:Describe*", "elasticloadbalancing:DescribeTargetHealth",
+		"elasticloadbalancing:Describe*", "elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:DescribeListeners",
+		"elasticloadbalancing:DescribeRules", "cloudformation:ListStacks", "scheduler:ListSchedules",
 	}
 	each(t, func(t *testing.T, s *stack) {
 		for _, role := range roles {
@@ -294,7 +297,7 @@ func TestOnlyTheRepositoriesMay(t *testing.T) {
 	}
 	for name, s := range shapes(t) {
 		t.Run(name, func(t *testing.T) {
-			for _, role := range []string{"BakeRole", "PlanRole", "DeployRole"} {
+			for _, role := range []string{"BakeRole", "PlanRole", "DeployRole", "RollbackRole", "TestEnvRole"} {
 				var trust map[string]any
 				if err := json.Unmarshal([]byte(s.properties(role)["AssumeRolePolicyDocument"].(string)), &trust); err != nil {
 					t.Fatal(err)
@@ -332,6 +335,7 @@ func TestNames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for role, want := range map[string]string{
 				"BakeRole": "fearless-shop-ami-bake", "DeployRole": "fearless-shop-deploy-env", "PlanRole": "fearless-shop-plan",
+				"RollbackRole": "fearless-shop-rollback", "TestEnvRole": "fearless-shop-test-env",
 			} {
 				if got := s.properties(role)["RoleName"]; got != want {
 					t.Errorf("role %v, want %s", got, want)
@@ -341,16 +345,21 @@ func TestNames(t *testing.T) {
 				"BaseRoleParameter":       {"/fearless/deploy/shop/base-role", "<BaseRole.Arn>"},
 				"ServersRoleParameter":    {"/fearless/deploy/shop/servers-role", "<ServersRole.Arn>"},
 				"ServerBoundaryParameter": {"/fearless/deploy/shop/server-boundary", "<ServerBoundary>"},
+				"TestRoleParameter":       {"/fearless/test/shop/service-role", "<TestRole.Arn>"},
+				"ReaperRoleParameter":     {"/fearless/test/shop/schedule-role", "<ReaperRole.Arn>"},
 			} {
 				if p := s.properties(parameter); p["Name"] != want[0] || p["Value"] != want[1] {
 					t.Errorf("%s is %v: %v", parameter, p["Name"], p["Value"])
 				}
 			}
 			if name == "further application" {
-				if len(s.resources) != 9 {
+				if len(s.resources) != 15 {
 					t.Errorf("a further application brings its roles, their boundary and names only, not %d resources", len(s.resources))
 				}
 				return
+			}
+			if got := s.properties("ScheduleGroup")["Name"]; got != "fearless" {
+				t.Errorf("group of schedules %v", got)
 			}
 			subnet, group := s.properties("SubnetParameter"), s.properties("SecurityGroupParameter")
 			if subnet["Name"] != "/fearless/bake/subnet" || group["Name"] != "/fearless/bake/security-group" {
