@@ -58,6 +58,13 @@ RUN --mount=type=cache,target=/cache \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
       -o /out/deploy-env ./pipes/deploy-env
 
+FROM build AS build-rollback
+ARG TARGETARCH
+ARG VERSION
+RUN --mount=type=cache,target=/cache \
+    GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
+      -o /out/rollback ./pipes/rollback
+
 FROM build AS build-pipes
 ARG TARGETARCH
 ARG VERSION
@@ -124,6 +131,13 @@ LABEL org.opencontainers.image.title="deploy-env" \
 COPY LICENSE pipes/deploy-env/pipe.yml pipes/deploy-env/README.md /
 COPY --from=build-deploy-env /out/deploy-env /deploy-env
 ENTRYPOINT ["/deploy-env"]
+
+FROM pipe AS rollback
+LABEL org.opencontainers.image.title="rollback" \
+      org.opencontainers.image.description="Brings back a commit that was live before"
+COPY LICENSE pipes/rollback/pipe.yml pipes/rollback/README.md /
+COPY --from=build-rollback /out/rollback /rollback
+ENTRYPOINT ["/rollback"]
 
 # The collection: all pipes that work in AWS in one program, a third of the size of several. PIPE says which one runs.
 FROM pipe AS pipes

@@ -41,9 +41,9 @@ func TestSaysWhichPipesThereAre(t *testing.T) {
 		environ []string
 		want    string
 	}{
-		{nil, "PIPE is not set; it says which pipe runs: ami-bake, deploy-env"},
+		{nil, "PIPE is not set; it says which pipe runs: ami-bake, deploy-env, rollback"},
 		{[]string{"PIPE=  "}, "PIPE is not set"},
-		{[]string{"PIPE=deploy"}, `PIPE: "deploy" is none of the pipes here: ami-bake, deploy-env`},
+		{[]string{"PIPE=deploy"}, `PIPE: "deploy" is none of the pipes here: ami-bake, deploy-env, rollback`},
 		{[]string{"PIPE=deploy_env"}, "; did you mean deploy-env?"},
 		{[]string{"PIPE=AMI-Bake"}, "; did you mean ami-bake?"},
 	} {

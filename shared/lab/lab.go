@@ -173,9 +173,9 @@ func (l *Lab) Bake(commit string, processes ...string) string {
 	if _, err := api.EC2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{id}}); err != nil {
 		l.T.Fatal(err)
 	}
-	img, err := image.ByID(ctx, api.EC2, *made.ImageId)
-	if err != nil || img == nil {
-		l.T.Fatalf("image %s: %v", *made.ImageId, err)
+	img := l.Image(*made.ImageId)
+	if img == nil {
+		l.T.Fatalf("image %s is not there", *made.ImageId)
 	}
 	index := image.Index{API: api.S3, Bucket: l.Cloud.Bucket()}
 	if err := index.WriteCommit(ctx, image.Record{
@@ -186,6 +186,21 @@ func (l *Lab) Bake(commit string, processes ...string) string {
 		l.T.Fatal(err)
 	}
 	return img.ID
+}
+
+// Image describes an image, which may not be shown at once; nil: there is none.
+func (l *Lab) Image(id string) *image.Image {
+	l.T.Helper()
+	for range 3 {
+		img, err := image.ByID(l.T.Context(), l.Reach().EC2, id)
+		if err != nil {
+			l.T.Fatal(err)
+		}
+		if img != nil {
+			return img
+		}
+	}
+	return nil
 }
 
 // Ledger is that of an environment.

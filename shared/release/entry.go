@@ -89,6 +89,12 @@ func (o *Operator) StartRecord(why, commit string, img ledger.Image, parameters 
 		if _, err := fmt.Sscan(parameters[role.Capacity], &n); err == nil {
 			r.Roles[role.Name] = n
 		}
+		if role.Health != "" {
+			if r.Health == nil {
+				r.Health = map[string]string{}
+			}
+			r.Health[role.Name] = role.Health
+		}
 	}
 	if before := ledger.Running(past); before != nil {
 		r.Previous = before.Key()

@@ -14,6 +14,9 @@ type Role struct {
 	Instance  string   // type of server
 	Health    string   // path that the balancer asks; blank without one
 	Port      int      // where it asks; 0 without one
+
+	// Contract is the version of what its servers are told; 0: of this program.
+	Contract int
 }
 
 // clamp is the nearest number of servers that the role allows.

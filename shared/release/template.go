@@ -133,7 +133,7 @@ func (l layout) told(role *Role, template string) error {
 	if err := json.Unmarshal([]byte(p.LaunchTemplateData.UserData.Base64.Sub), &data); err != nil {
 		return fmt.Errorf("the user data of its servers is not ours: %w", err)
 	}
-	role.Instance, role.Processes = p.LaunchTemplateData.InstanceType, data.Processes
+	role.Instance, role.Processes, role.Contract = p.LaunchTemplateData.InstanceType, data.Processes, data.Contract
 	return nil
 }
 

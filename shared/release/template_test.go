@@ -40,12 +40,12 @@ func TestRolesOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]Role{
-		{Name: "scheduler", Group: "SchedulerGroup", Capacity: "SchedulerCapacity", Min: 1, Max: 1, Singleton: true, Processes: []string{"scheduler"}, Instance: "t3.small"},
+		{Name: "scheduler", Group: "SchedulerGroup", Capacity: "SchedulerCapacity", Min: 1, Max: 1, Singleton: true, Processes: []string{"scheduler"}, Instance: "t3.small", Contract: 1},
 		{
 			Name: "web", Group: "WebGroup", Targets: "WebTargets", Capacity: "WebCapacity", Min: 2, Max: 4, Processes: []string{"web"}, Instance: "t3.small",
-			Health: "/health", Port: 8000,
+			Health: "/health", Port: 8000, Contract: 1,
 		},
-		{Name: "worker", Group: "WorkerGroup", Capacity: "WorkerCapacity", Min: 1, Max: 1, Processes: []string{"worker", "mailer"}, Instance: "t3.small"},
+		{Name: "worker", Group: "WorkerGroup", Capacity: "WorkerCapacity", Min: 1, Max: 1, Processes: []string{"worker", "mailer"}, Instance: "t3.small", Contract: 1},
 	}, got); diff != "" {
 		t.Error(diff)
 	}

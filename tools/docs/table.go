@@ -5,6 +5,7 @@ import (
 	"bitbucket.org/fearless/pipes/pipes/deploy-env/rollout"
 	"bitbucket.org/fearless/pipes/pipes/lint-gate/gate"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/check"
+	"bitbucket.org/fearless/pipes/pipes/rollback/recall"
 	"bitbucket.org/fearless/pipes/shared/settings"
 )
 
@@ -61,6 +62,14 @@ var pipes = []page{
 		Category:    "Deployment",
 		Tags:        []string{"aws", "cloudformation", "ec2", "autoscaling", "deployment"},
 		Variables:   settings.Describe(rollout.Settings{}),
+	},
+	{
+		Name:        "rollback",
+		Title:       "Rollback",
+		Description: "Brings back a commit that was live before, in minutes and without a build.",
+		Category:    "Deployment",
+		Tags:        []string{"aws", "cloudformation", "rollback", "release", "deployment"},
+		Variables:   settings.Describe(recall.Settings{}),
 	},
 }
 

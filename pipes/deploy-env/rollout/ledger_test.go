@@ -97,7 +97,7 @@ func TestLedgerOfReleases(t *testing.T) {
 			By:       ledger.By{Who: "{ann}", Program: "deploy-env unknown", Pipeline: "https://bitbucket.org/acme/shop/pipelines/results/41", Build: 41},
 			Image:    ledger.Image{ID: first.Start.Image.ID, Name: "shop-111111111111"},
 			Settings: "none", Template: first.Start.Template, Schema: ledger.Schema{Fingerprint: "unknown", Compatible: "unknown"},
-			Migrated: true, Roles: ledger.Servers{"web": 2, "worker": 1, "scheduler": 1},
+			Migrated: true, Roles: ledger.Servers{"web": 2, "worker": 1, "scheduler": 1}, Health: map[string]string{"web": "/health"},
 		}
 		if diff := cmp.Diff(want, first.Start, cmpopts.IgnoreFields(ledger.Record{}, "ID", "Time"), cmp.AllowUnexported(ledger.Seconds{})); diff != "" {
 			t.Errorf("the first start (-want +got):\n%s", diff)

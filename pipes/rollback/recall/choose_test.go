@@ -145,6 +145,16 @@ var rulings = []ruling{
 		h.begin('1', why(ledger.WhyRollback))
 		return asked(h, Previous)
 	}, to: '1', step: stepUpdate},
+	{name: "previous of what the ledger does not know to be live yet", of: func() (*history, *facts) {
+		h := three()
+		h.begin('4')
+		return asked(h, Previous, busy('4', stack.UpdateCompleteCleanup))
+	}, to: '3', step: stepWait},
+	{name: "previous of what a killed run has brought", of: func() (*history, *facts) {
+		h := three()
+		h.begin('4')
+		return asked(h, Previous, busy('4', stack.UpdateComplete))
+	}, to: '3', step: stepUpdate},
 	{name: "previous, and image gone", of: func() (*history, *facts) { h := three(); h.images["ami-2"] = nil; return asked(h, Previous) }, code: exit.Refused,
 		words: []string{"image ami-2 of commit 222222222222 is gone", "COMMIT: '111111111111'"}},
 	{name: "deploy in progress, target is what it returns to", of: func() (*history, *facts) {
@@ -256,7 +266,7 @@ var rulings = []ruling{
 		return asked(h, commit('1'))
 	}, to: '1', step: stepUpdate},
 	{name: "contract", of: func() (*history, *facts) {
-		return asked(three(), commit('1'), func(f *facts) { f.template.roles[0].contract = 2 })
+		return asked(three(), commit('1'), func(f *facts) { f.roles[0].Contract = 2 })
 	}, code: exit.Refused, words: []string{"role web is told things by contract 2, and the boot agent of image ami-1 speaks contract 1"}},
 	{name: "contract not said", of: func() (*history, *facts) {
 		h := three()

@@ -3,8 +3,10 @@ package recall
 import (
 	"time"
 
+	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/image"
 	"bitbucket.org/fearless/pipes/shared/ledger"
+	"bitbucket.org/fearless/pipes/shared/release"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -16,8 +18,9 @@ type facts struct {
 	here   []ledger.Record // of the environment, with its holds
 	proven []ledger.Record // of PROVEN_IN; the same where that is the same environment
 
-	servers  *stack.Stack // nil: there is none
-	template template     // of it
+	servers  *stack.Stack   // nil: there is none
+	roles    []release.Role // of its template
+	template string         // digest of that
 
 	began    time.Time // when this run did
 	pipeline string    // link to it; blank outside of one
@@ -46,16 +49,8 @@ type version struct{ Commit, Image string }
 
 func versionOf(r ledger.Record) version { return version{r.Commit, r.Image.ID} }
 
-// Parameters of the servers' stack by which a version is told.
-const (
-	parameterImage    = "ImageId"
-	parameterCommit   = "Commit"
-	parameterRun      = "RunRelease"
-	parameterSettings = "SettingsDigest"
-)
-
 func running(s *stack.Stack) version {
-	return version{s.Parameters[parameterCommit], s.Parameters[parameterImage]}
+	return version{s.Parameters[environment.ParameterCommit], s.Parameters[environment.ParameterImage]}
 }
 
 // position is where an environment stands.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bitbucket.org/fearless/pipes/shared/console"
+	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/ledger"
 )
 
@@ -54,7 +55,7 @@ func (f *facts) kept(t *target) []string {
 	}
 	settings := ""
 	if f.servers != nil {
-		settings = f.servers.Parameters[parameterSettings]
+		settings = f.servers.Parameters[environment.ParameterSettings]
 	}
 	switch {
 	case !knownText(settings) || !knownText(then.Settings) || then.Environment != f.s.Environment:
@@ -74,7 +75,7 @@ func (f *facts) liveTemplate() string {
 	if r := ledger.Running(f.here); r != nil && versionOf(r.Start) == f.position().live && knownText(r.Start.Template) {
 		return r.Start.Template
 	}
-	return f.template.digest
+	return f.template
 }
 
 // aboutSchema says what is known of the schema where that refuses nothing: blank, it fits.

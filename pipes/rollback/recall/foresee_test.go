@@ -52,12 +52,12 @@ func TestWhatStays(t *testing.T) {
 	}{
 		{name: "nothing", change: func(*ledger.Record) {}},
 		{name: "template", change: func(r *ledger.Record) { r.Template = "t2" }, want: []string{"the environment file has changed since"}},
-		{name: "template unknown", change: func(r *ledger.Record) { r.Template = ledger.Unknown }, live: func(f *facts) { f.template.digest = "" },
+		{name: "template unknown", change: func(r *ledger.Record) { r.Template = ledger.Unknown }, live: func(f *facts) { f.template = "" },
 			want: []string{"the environment file: whether it has changed since is not known"}},
-		{name: "template by somebody else", change: func(r *ledger.Record) { r.Template = ledger.Unknown }, live: func(f *facts) { f.template.digest = "t1" }},
-		{name: "settings", live: func(f *facts) { f.servers.Parameters[parameterSettings] = "s2" }, change: func(*ledger.Record) {},
+		{name: "template by somebody else", change: func(r *ledger.Record) { r.Template = ledger.Unknown }, live: func(f *facts) { f.template = "t1" }},
+		{name: "settings", live: func(f *facts) { f.servers.Parameters[environment.ParameterSettings] = "s2" }, change: func(*ledger.Record) {},
 			want: []string{"the settings have changed since"}},
-		{name: "settings unknown", live: func(f *facts) { delete(f.servers.Parameters, parameterSettings) }, change: func(*ledger.Record) {},
+		{name: "settings unknown", live: func(f *facts) { delete(f.servers.Parameters, environment.ParameterSettings) }, change: func(*ledger.Record) {},
 			want: []string{"the settings: whether they have changed since is not known"}},
 		{name: "database", change: migrating("aaaaaaaaaaaa", "yes"), want: []string{"the database: migrations that have run since are not taken back"}},
 	} {
@@ -122,33 +122,5 @@ func TestExpected(t *testing.T) {
 	_, f = asked(h, commit('1'))
 	if text := f.expected(); text != "Expected: 4m 00s, as the last rollbacks took" {
 		t.Errorf("of a rollback: %q", text)
-	}
-}
-
-func TestReadTemplate(t *testing.T) {
-	t.Parallel()
-	file, err := environment.Load("environments/production.yml", "shop", []byte(`
-network: {create: {cidr: 10.20.0.0/16}}
-balancer: {create: {hosts: [shop.example.com]}}
-roles:
-  web: {min: 2, http: {health: /alive}}
-  jobs: {processes: [worker, mailer]}
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := file.Servers(environment.Values{}).JSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	roles, err := readTemplate(string(text))
-	want := []role{{"jobs", 1, []string{"worker", "mailer"}, ""}, {"web", 1, []string{"web"}, "/alive"}}
-	if diff := cmp.Diff(want, roles, cmp.AllowUnexported(role{})); diff != "" || err != nil {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
-	}
-	for _, bad := range []string{"", "{}", `{"Resources": {"A": {"Type": "AWS::EC2::LaunchTemplate"}}}`} {
-		if roles, err := readTemplate(bad); err == nil {
-			t.Errorf("%q has the roles %v", bad, roles)
-		}
 	}
 }

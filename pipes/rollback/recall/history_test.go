@@ -5,8 +5,10 @@ import (
 	"strings"
 	"time"
 
+	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/image"
 	"bitbucket.org/fearless/pipes/shared/ledger"
+	"bitbucket.org/fearless/pipes/shared/release"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -94,16 +96,16 @@ func withSchema(fingerprint string) func(*ledger.Record) {
 // stackOf is the stack of the servers with a commit in its parameters.
 func stackOf(c byte, status stack.Status) *stack.Stack {
 	return &stack.Stack{Name: "shop-production", Status: status, Parameters: map[string]string{
-		parameterCommit: commit(c), parameterImage: "ami-" + string(c), parameterSettings: "s1",
+		environment.ParameterCommit: commit(c), environment.ParameterImage: "ami-" + string(c), environment.ParameterSettings: "s1",
 	}}
 }
 
 // facts are those of somebody who asks for a commit while the stack runs another.
 func (h *history) facts(ask string, now *stack.Stack) *facts {
 	s := &Settings{Action: ActionRollback, Commit: ask, Application: "shop", Environment: h.environment, ProvenIn: h.environment, Interrupt: true, Hold: true}
-	return &facts{s: s, here: h.records, proven: h.records, servers: now, began: h.at.Add(time.Hour), template: template{digest: "t1", roles: []role{
-		{name: "web", contract: 1, processes: []string{"web"}, health: "/health"}, {name: "worker", contract: 1, processes: []string{"worker"}},
-	}}}
+	return &facts{s: s, here: h.records, proven: h.records, servers: now, began: h.at.Add(time.Hour), template: "t1", roles: []release.Role{
+		{Name: "web", Contract: 1, Processes: []string{"web"}, Health: "/health"}, {Name: "worker", Contract: 1, Processes: []string{"worker"}},
+	}}
 }
 
 // images are all that the account has.

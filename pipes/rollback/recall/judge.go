@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"bitbucket.org/fearless/pipes/shared/contract"
 	"bitbucket.org/fearless/pipes/shared/image"
 	"bitbucket.org/fearless/pipes/shared/ledger"
 	"bitbucket.org/fearless/pipes/shared/stack"
@@ -157,20 +156,20 @@ func (f *facts) misfit(t *target) []objection {
 	text := t.image.Tags[image.TagProcesses]
 	processes := strings.Fields(text)
 	whole := len([]rune(text)) < image.LongestTag // a longer list is cut off: what is not in it may exist
-	for _, role := range f.template.roles {
-		if err == nil && role.contract > speaks {
-			say(deploy, "role %s is told things by contract %d, and the boot agent of image %s speaks contract %d", role.name, role.contract, t.image.ID, speaks)
+	for _, role := range f.roles {
+		if err == nil && role.Contract > speaks {
+			say(deploy, "role %s is told things by contract %d, and the boot agent of image %s speaks contract %d", role.Name, role.Contract, t.image.ID, speaks)
 		}
-		for _, process := range role.processes {
-			if role.name != contract.RoleAll && whole && !slices.Contains(processes, process) {
+		for _, process := range role.Processes { // a role without a list runs all that there are
+			if whole && !slices.Contains(processes, process) {
 				say(deploy, "role %s runs the process type %s, which the Procfile of commit %.12s does not have (it has %s)",
-					role.name, process, t.commit, cmp.Or(strings.Join(processes, ", "), "none"))
+					role.Name, process, t.commit, cmp.Or(strings.Join(processes, ", "), "none"))
 			}
 		}
-		before := t.proof.Start.Health[role.name]
-		if before != "" && role.health != "" && before != role.health && !slices.Contains([]string(f.s.AcceptHealth), role.health) {
-			say("if it answers there with 200: ACCEPT_HEALTH: '"+role.health+"'",
-				"the balancer asks servers of role %s at %s now, and commit %.12s was live with %s", role.name, role.health, t.commit, before)
+		before := t.proof.Start.Health[role.Name]
+		if before != "" && role.Health != "" && before != role.Health && !slices.Contains([]string(f.s.AcceptHealth), role.Health) {
+			say("if it answers there with 200: ACCEPT_HEALTH: '"+role.Health+"'",
+				"the balancer asks servers of role %s at %s now, and commit %.12s was live with %s", role.Name, role.Health, t.commit, before)
 		}
 	}
 	return against

@@ -44,7 +44,7 @@ func (f *facts) previous() (commit, how string, against *objection) {
 		// What is coming counts as the live one: that is what somebody wants to be rid of.
 		return now.live.Commit, "it is what the release in progress was to replace", nil
 	}
-	if r := ledger.Previous(f.here); r != nil {
+	if r := before(f.here, now.live); r != nil {
 		return r.Start.Commit, "the last good release before the one that is live", nil
 	}
 	return "", "", &objection{text: fmt.Sprintf("there is no release of %s before the one that is live that came through and is not held", f.s.Environment)}
@@ -63,4 +63,16 @@ func (f *facts) rollbackUnderWay() *ledger.Release {
 		return &r
 	}
 	return nil
+}
+
+// before is the last release before a version that came through and is not held. The stack
+// knows better than the ledger what is live: the run that has released it may be about to
+// write that down, or dead.
+func before(records []ledger.Record, live version) *ledger.Release {
+	if now := ledger.Running(records); now == nil || live.Commit == "" || versionOf(now.Start) == live {
+		return ledger.Previous(records)
+	} else if good := now.Outcome() == ledger.Live; good && now.Start.Commit != live.Commit && now.Start.Image.ID != live.Image && !isHeld(records, versionOf(now.Start)) {
+		return now
+	}
+	return ledger.Previous(records)
 }
