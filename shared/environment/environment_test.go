@@ -123,12 +123,12 @@ func TestExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"staging", "production"} {
+	for name, roles := range map[string]int{"testing": 1, "staging": 3, "production": 3} {
 		f := load(t, "../../examples/web/environments/"+name+".yml", "web")
 		if err := f.CheckProcesses(procfile.Types(processes), "the Procfile"); err != nil {
 			t.Error(err)
 		}
-		if f.Protected != (name == "production") || len(f.Roles) != 3 || len(f.Idle(procfile.Types(processes))) != 0 {
+		if f.Protected != (name == "production") || len(f.Roles) != roles || len(f.Idle(procfile.Types(processes))) != 0 {
 			t.Errorf("%s: got %+v", name, f)
 		}
 		for _, template := range []*environment.Template{f.Base(), f.Servers(values)} {
