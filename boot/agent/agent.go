@@ -18,6 +18,7 @@ import (
 
 	"bitbucket.org/fearless/pipes/boot/parameters"
 	"bitbucket.org/fearless/pipes/shared/contract"
+	"bitbucket.org/fearless/pipes/shared/procfile"
 )
 
 // Server is what the agent needs of the world.
@@ -130,15 +131,28 @@ func (a *agent) stay(ctx context.Context, types []string, calls map[string]Call)
 			return a.depart(ctx, shift)
 		}
 	}
-	if slices.Contains(types, contract.ReleaseProcess) {
-		if err := a.releaseOnce(shift.work, calls[contract.ReleaseProcess]); err != nil {
-			a.idle(shift.duty, err)
-			return a.depart(ctx, shift)
-		}
-		delete(calls, contract.ReleaseProcess)
+	if err := a.prepare(shift.work, types, calls); err != nil {
+		a.idle(shift.duty, err)
+		return a.depart(ctx, shift)
 	}
 	a.serve(shift, types, calls)
 	return a.depart(ctx, shift)
+}
+
+// prepare runs what must have run before the processes of the role start, once.
+func (a *agent) prepare(ctx context.Context, types []string, calls map[string]Call) error {
+	seed := calls[types[0]]
+	if slices.Contains(types, contract.ReleaseProcess) {
+		if err := a.once(ctx, release, calls[contract.ReleaseProcess]); err != nil {
+			return err
+		}
+		delete(calls, contract.ReleaseProcess)
+	}
+	if a.userData.Seed == "" {
+		return nil
+	}
+	seed.Shell, seed.Out = procfile.Process{Command: a.userData.Seed}.Shell(), a.log.process(seeding.name)
+	return a.once(ctx, seeding, seed)
 }
 
 // serve keeps the processes running and watches whether the server is ready.

@@ -13,12 +13,18 @@ import (
 // is uploaded and can be asked for more than once.
 const lingering = time.Minute
 
-// releaseFile remembers what became of the release process. Migrations must
-// not run twice because systemd started boot again, or a server rebooted.
-const releaseFile = "/var/lib/fearless/release.json"
+// errand is a command that runs once on a server. Its file remembers what became of it:
+// migrations must not run twice because systemd started boot again, or a server rebooted.
+type errand struct{ name, what, file string }
 
-// releaseMark is the content of releaseFile.
-type releaseMark struct {
+// The errands.
+var (
+	release = errand{"release", "the release process", "/var/lib/fearless/release.json"}
+	seeding = errand{"seed", "the seed command", "/var/lib/fearless/seed.json"}
+)
+
+// errandMark is the content of an errand's file.
+type errandMark struct {
 	Instance string `json:"instance"`
 	Ended    bool   `json:"ended"`
 	Problem  string `json:"problem"` // empty: it succeeded
@@ -28,7 +34,7 @@ type releaseMark struct {
 func (a *agent) serveRelease(ctx context.Context, calls map[string]Call) error {
 	var problem error
 	if call, ok := calls[contract.ReleaseProcess]; ok {
-		problem = a.releaseOnce(ctx, call)
+		problem = a.once(ctx, release, call)
 	} else {
 		a.log.say("the Procfile has no release process, nothing to do")
 	}
@@ -47,57 +53,57 @@ func (a *agent) serveRelease(ctx context.Context, calls map[string]Call) error {
 	return nil
 }
 
-// releaseOnce runs the release process unless this server did so before.
-func (a *agent) releaseOnce(ctx context.Context, call Call) error {
-	file := a.path(releaseFile)
-	mark, err := readMark[releaseMark](file)
+// once runs an errand unless this server did so before.
+func (a *agent) once(ctx context.Context, e errand, call Call) error {
+	file := a.path(e.file)
+	mark, err := readMark[errandMark](file)
 	if err != nil {
-		return fmt.Errorf("cannot tell whether the release process has run: %w", err)
+		return fmt.Errorf("cannot tell whether %s has run: %w", e.what, err)
 	}
 	if mark.Instance == a.instance {
-		a.log.say("the release process has run on this server, it is not run again")
-		return mark.outcome()
+		a.log.say("%s has run on this server, it is not run again", e.what)
+		return mark.outcome(e)
 	}
-	mark = releaseMark{Instance: a.instance}
-	if err := mark.write(file); err != nil {
+	mark = errandMark{Instance: a.instance}
+	if err := mark.write(e, file); err != nil {
 		return err
 	}
-	a.reports.set(false, "the release process is running", nil)
+	a.reports.set(false, e.what+" is running", nil)
 	started := time.Now()
-	err = a.runRelease(ctx, call)
-	a.log.say("release took %s", time.Since(started).Round(time.Second))
+	err = a.run(ctx, e, call)
+	a.log.say("%s took %s", e.name, time.Since(started).Round(time.Second))
 	mark.Ended = true
 	if err != nil {
 		mark.Problem = err.Error()
 	}
-	return errors.Join(err, mark.write(file))
+	return errors.Join(err, mark.write(e, file))
 }
 
-func (a *agent) runRelease(ctx context.Context, call Call) error {
+func (a *agent) run(ctx context.Context, e errand, call Call) error {
 	process, err := a.Start(call)
 	if err != nil {
-		return fmt.Errorf("the release process cannot be started: %w", err)
+		return fmt.Errorf("%s cannot be started: %w", e.what, err)
 	}
-	a.log.say("release started")
+	a.log.say("%s started", e.name)
 	life := await(process)
 	select {
 	case <-life.over:
 		process.End(orphanGrace)
 		flush(call.Out)
 		if life.how != nil {
-			return fmt.Errorf("the release process failed: %w", life.how)
+			return fmt.Errorf("%s failed: %w", e.what, life.how)
 		}
 		return nil
 	case <-ctx.Done():
 		process.End(a.userData.DrainTime())
 		<-life.over
 		flush(call.Out)
-		return errors.New("the release process was ended because the server was told to stop")
+		return fmt.Errorf("%s was ended because the server was told to stop", e.what)
 	}
 }
 
-// idle waits on a server whose release process failed: the other processes
-// must not meet a database they do not fit, and a restart would not help.
+// idle waits on a server of which an errand failed: the other processes must not meet a
+// database they do not fit, and a restart would not help.
 func (a *agent) idle(ctx context.Context, reason error) {
 	a.log.say("no other process is started")
 	a.reports.set(false, reason.Error(), nil)
@@ -105,19 +111,19 @@ func (a *agent) idle(ctx context.Context, reason error) {
 	<-ctx.Done()
 }
 
-func (m releaseMark) outcome() error {
+func (m errandMark) outcome(e errand) error {
 	switch {
 	case !m.Ended:
-		return errors.New("the release process was cut off when the server went down, and is not run twice: deploy again")
+		return fmt.Errorf("%s was cut off when the server went down, and is not run twice: deploy again", e.what)
 	case m.Problem != "":
 		return errors.New(m.Problem)
 	}
 	return nil
 }
 
-func (m releaseMark) write(file string) error {
+func (m errandMark) write(e errand, file string) error {
 	if err := writeMark(file, m); err != nil {
-		return fmt.Errorf("cannot note the state of the release process: %w", err)
+		return fmt.Errorf("cannot note the state of %s: %w", e.what, err)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func newReports(objects Objects, place *contract.Place, log *journal) *reports {
 func (r *reports) set(ready bool, reason string, processes []contract.ProcessState) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := contract.State{Contract: contract.Version, Ready: ready, Since: r.state.Since, Reason: reason, Processes: processes}
+	next := contract.State{Contract: contract.Version, Ready: ready, Since: r.state.Since, Reason: reason, Processes: processes, Knows: contract.Known()}
 	first := r.version == 0
 	if first || next.Ready != r.state.Ready {
 		next.Since = time.Now().UTC()

@@ -89,6 +89,7 @@ type UserData struct {
 	Logs          string         `json:"logs,omitempty"`   // s3://bucket/prefix
 	Region        string         `json:"region"`
 	Release       bool           `json:"release,omitempty"` // run the release process once and power off
+	Seed          string         `json:"seed,omitempty"`    // command to run once, between the release process and the others
 
 	// Signal: CloudFormation waits for a signal to Resource of Stack from this
 	// server. Servers with Release or Singleton vote while they themselves are

@@ -15,7 +15,13 @@ type State struct {
 	Since     time.Time      `json:"since"` // when Ready last changed
 	Reason    string         `json:"reason"`
 	Processes []ProcessState `json:"processes"`
+	// Knows are the keys of UserData that boot has learned since Version 1 began. An
+	// older boot ignores them: whoever relies on one looks here.
+	Knows []string `json:"knows,omitempty"`
 }
+
+// Known are the keys that this code knows.
+func Known() []string { return []string{"seed"} }
 
 // ProcessState is one process in a State.
 type ProcessState struct {
