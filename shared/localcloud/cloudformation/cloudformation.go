@@ -104,6 +104,7 @@ func (s *Service) Wire() wire.Service {
 			"ExecuteChangeSet":            wire.Query(decodeExecute, s.executeChangeSet),
 			"DeleteChangeSet":             wire.Query(decodeChangeSet, s.deleteChangeSet),
 			"ListChangeSets":              wire.Query(decodeListChangeSets, s.listChangeSets),
+			"CreateStack":                 wire.Query(decodeCreateStack, s.createStack),
 			"DescribeStacks":              wire.Query(decodeDescribeStacks, s.describeStacks),
 			"DescribeStackEvents":         wire.Query(decodeStackPage, s.describeStackEvents),
 			"DescribeStackResources":      wire.Query(decodeStackResources, s.describeStackResources),

@@ -23,6 +23,8 @@ type run struct {
 	set   *changeSet
 	wake  chan struct{}
 
+	vanish bool // a create that fails leaves no stack behind
+
 	// What others ask for; guarded by the service's lock.
 	cancelled   bool
 	cancelToken string
@@ -97,6 +99,9 @@ func (r *run) deploy() {
 	case r.keep:
 		r.publish()
 		r.turn(r.pick(createFailed, updateFailed), r.reason(err))
+	case r.vanish:
+		r.turn(deleteInProgress, r.reason(err)+"Delete requested by user.")
+		r.delete(nil, false)
 	case r.from == nil:
 		r.rollbackCreate(r.reason(err))
 	default:
