@@ -1,5 +1,7 @@
 package environment
 
+import "slices"
+
 // Logical ids of what servers may do.
 const (
 	idServerGroup = "ServerSecurityGroup"
@@ -53,23 +55,24 @@ func (f *File) rights() []any {
 	allow := func(sid, action string, resources ...any) object {
 		return object{"Sid": sid, "Effect": "Allow", "Action": action, "Resource": resources}
 	}
+	tests := f.tests()
 	all := []any{
 		allow("Signal", "cloudformation:SignalResource",
-			sub("arn:${AWS::Partition}:cloudformation:"+account+":stack/"+f.ServersStack()+"/*")),
+			append([]any{sub("arn:${AWS::Partition}:cloudformation:" + account + ":stack/" + f.ServersStack() + "/*")}, tests.stacks...)...),
 		// A terminating server says when it has drained. CloudFormation starts
 		// the names of groups with the stack's.
 		allow("EndHook", "autoscaling:CompleteLifecycleAction",
 			sub("arn:${AWS::Partition}:autoscaling:"+account+":autoScalingGroup:*:autoScalingGroupName/"+f.ServersStack()+"-*")),
-		allow("WriteLog", "s3:PutObject", sub("arn:${AWS::Partition}:s3:::"+bucket+"/"+f.Logs()+"/*")),
+		allow("WriteLog", "s3:PutObject", append([]any{sub("arn:${AWS::Partition}:s3:::" + bucket + "/" + f.Logs() + "/*")}, tests.logs...)...),
 		// AWS knows no resources for these: is the balancer content with this
 		// server, how old is its group, does another scheduler still run?
 		object{"Sid": "LookAround", "Effect": "Allow", "Resource": "*", "Action": []string{
 			"autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances", "elasticloadbalancing:DescribeTargetHealth",
 		}},
 	}
-	if len(f.Settings) > 0 {
+	if settings := append(slices.Clone(f.Settings), tests.settings...); len(settings) > 0 {
 		var paths []any
-		for _, path := range f.Settings {
+		for _, path := range settings {
 			place := "arn:${AWS::Partition}:ssm:" + account + ":parameter" + path
 			paths = append(paths, sub(place), sub(place+"/*"))
 		}
