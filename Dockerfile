@@ -65,6 +65,13 @@ RUN --mount=type=cache,target=/cache \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
       -o /out/rollback ./pipes/rollback
 
+FROM build AS build-test-env
+ARG TARGETARCH
+ARG VERSION
+RUN --mount=type=cache,target=/cache \
+    GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
+      -o /out/test-env ./pipes/test-env
+
 FROM build AS build-pipes
 ARG TARGETARCH
 ARG VERSION
@@ -138,6 +145,13 @@ LABEL org.opencontainers.image.title="rollback" \
 COPY LICENSE pipes/rollback/pipe.yml pipes/rollback/README.md /
 COPY --from=build-rollback /out/rollback /rollback
 ENTRYPOINT ["/rollback"]
+
+FROM pipe AS test-env
+LABEL org.opencontainers.image.title="test-env" \
+      org.opencontainers.image.description="Shows a commit under an address of its own, for a day"
+COPY LICENSE pipes/test-env/pipe.yml pipes/test-env/README.md /
+COPY --from=build-test-env /out/test-env /test-env
+ENTRYPOINT ["/test-env"]
 
 # The collection: all pipes that work in AWS in one program, a third of the size of several. PIPE says which one runs.
 FROM pipe AS pipes

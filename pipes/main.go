@@ -12,6 +12,7 @@ import (
 	"bitbucket.org/fearless/pipes/pipes/ami-bake/bake"
 	"bitbucket.org/fearless/pipes/pipes/deploy-env/rollout"
 	"bitbucket.org/fearless/pipes/pipes/rollback/recall"
+	"bitbucket.org/fearless/pipes/pipes/test-env/testenv"
 	"bitbucket.org/fearless/pipes/shared/console"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/pipe"
@@ -23,6 +24,7 @@ var pipes = map[string]func(pipe.World) int{
 	bake.Name:    pipe.Pipe[bake.Settings]{Name: bake.Name, Run: bake.Run}.Main,
 	rollout.Name: pipe.Pipe[rollout.Settings]{Name: rollout.Name, Run: rollout.Run}.Main,
 	recall.Name:  pipe.Pipe[recall.Settings]{Name: recall.Name, Run: recall.Run}.Main,
+	testenv.Name: pipe.Pipe[testenv.Settings]{Name: testenv.Name, Run: testenv.Run}.Main,
 }
 
 func main() {

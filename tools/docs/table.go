@@ -6,6 +6,7 @@ import (
 	"bitbucket.org/fearless/pipes/pipes/lint-gate/gate"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/check"
 	"bitbucket.org/fearless/pipes/pipes/rollback/recall"
+	"bitbucket.org/fearless/pipes/pipes/test-env/testenv"
 	"bitbucket.org/fearless/pipes/shared/settings"
 )
 
@@ -70,6 +71,14 @@ var pipes = []page{
 		Category:    "Deployment",
 		Tags:        []string{"aws", "cloudformation", "rollback", "release", "deployment"},
 		Variables:   settings.Describe(recall.Settings{}),
+	},
+	{
+		Name:        "test-env",
+		Title:       "Test environment",
+		Description: "Shows a commit under an address of its own, for a day.",
+		Category:    "Deployment",
+		Tags:        []string{"aws", "cloudformation", "preview", "review-app", "testing"},
+		Variables:   settings.Describe(testenv.Settings{}),
 	},
 }
 

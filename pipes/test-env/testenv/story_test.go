@@ -1,0 +1,284 @@
+package testenv_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bitbucket.org/fearless/pipes/shared/bitbucket/fake"
+	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/image"
+	"bitbucket.org/fearless/pipes/shared/stack"
+)
+
+// Simulated time begins at midnight UTC of 1 January 2000.
+
+func (l *lab) check(what string, got []string, want ...string) {
+	l.t.Helper()
+	if want == nil {
+		want = []string{}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		l.t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// From nothing to an address, a second time for more, and the end when its time comes.
+func TestLifeOfAnEnvironment(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.create(good1, "BITBUCKET_BRANCH=feature/cart").expect(t, exit.Passed,
+			"on one t3.micro: about 0.39 USD a day", "It is deleted on Sat 1 Jan 20:00 UTC", "is ready",
+			"http://shop-11111111.test.example.com/health answers", "http://shop-11111111.test.example.com shows commit 111111111111 until Sat 1 Jan 20:00 UTC")
+		l.check("environments", l.shown(), "test-shop-11111111 CREATE_COMPLETE")
+		l.check("schedules", l.armed(), "test-shop-11111111 1 20:00")
+		outputs, err := os.ReadFile(filepath.Join(l.clone, ".fearless", "outputs.env"))
+		if err != nil || !strings.Contains(string(outputs), "TEST_ENV_URL=http://shop-11111111.test.example.com") && !strings.Contains(string(outputs), "TEST_ENV_URL='http://shop-11111111.test.example.com'") {
+			t.Errorf("%v\n%s", err, outputs)
+		}
+
+		// Again, for longer: in no time, and without another server.
+		began, made := time.Now(), l.servers()
+		l.create(good1, "TTL=36h").expect(t, exit.Passed, "shows commit 111111111111 until Sun 2 Jan 12:")
+		if took := time.Since(began); took > time.Second || l.servers() != made {
+			t.Errorf("creating again took %s, and there are %d servers", took, l.servers())
+		}
+		// For less: it keeps what it has.
+		l.create(good1, "TTL=1h").expect(t, exit.Passed, "until Sun 2 Jan 12:")
+		l.act("list", "").expect(t, exit.Passed, "COMMIT", "111111111111  feature/cart", "Sun 2 Jan 12:", "http://shop-11111111.test.example.com", "1 test environments of shop")
+
+		// Night comes, and it stays; the reaper knows that it was extended.
+		pass(22 * time.Hour)
+		l.act("reap", "").expect(t, exit.Passed, "1 may stay; left: 0")
+		l.check("after the first night", l.shown(), "test-shop-11111111 CREATE_COMPLETE")
+
+		pass(16 * time.Hour)
+		l.check("after its time", l.shown())
+		l.check("schedules after its time", l.armed())
+		if n := l.servers(); n != 0 {
+			t.Errorf("%d servers are left", n)
+		}
+		l.act("list", "").expect(t, exit.Passed, "There are no test environments of shop")
+		l.act("extend", good1).expect(t, exit.Refused, "there is no test environment of commit 111111111111 to extend")
+	})
+}
+
+// What the one server is told.
+func TestServerIsToldEverything(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.file("processes: [web, worker]\nhttp: {health: /healthz, port: 9000}\nsettings: [/shop/common, /shop/test]\nseed: bin/seed --small\ninstance: t3.small\nready: test -e ready\n")
+		l.create(good1).expect(t, exit.Passed, "on one t3.small", "http://shop-11111111.test.example.com/healthz answers")
+		l.create(good2, "PROCESSES=web", "SEED=bin/seed $SIZE", "INSTANCE=t3.nano").expect(t, exit.Passed, "on one t3.nano")
+		want := map[string]string{
+			good1: "all release,web,worker bin/seed --small /healthz test -e ready",
+			good2: "all release,web bin/seed $SIZE /healthz test -e ready",
+		}
+		for _, u := range l.told {
+			got := u.Role + " " + strings.Join(u.Processes, ",") + " " + u.Seed + " " + u.HealthPath + " " + u.Ready
+			if got != want[u.Commit] || u.Environment != "test" || u.Hook != "" || u.Ports["web"] != 9000 ||
+				u.PublicHosts[0] != "shop-"+u.Commit[:8]+"."+domain || u.SettingsPaths[1] != "/shop/test" ||
+				!strings.HasSuffix(u.Logs, "/logs/shop/test/test-shop-"+u.Commit[:8]) {
+				t.Errorf("%s, want %s: %+v", got, want[u.Commit], u)
+			}
+			delete(want, u.Commit)
+		}
+		if len(want) > 0 {
+			t.Errorf("not told: %v", want)
+		}
+	})
+}
+
+// Environments of several commits stand side by side, and one goes without the others.
+func TestDestroy(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.create(good1).expect(t, exit.Passed)
+		l.create(good2).expect(t, exit.Passed)
+		l.act("destroy", good1[:12]).expect(t, exit.Passed, "The test environment of commit 111111111111 is gone")
+		l.check("environments", l.shown(), "test-shop-22222222 CREATE_COMPLETE")
+		l.check("schedules", l.armed(), "test-shop-22222222 1 20:00")
+		l.act("destroy", good1).expect(t, exit.Passed, "There is no test environment of commit 111111111111")
+		l.act("extend", good2, "TTL=3d").expect(t, exit.Passed, "until Tue 4 Jan 00:")
+		l.act("extend", good2, "TTL=2h").expect(t, exit.Passed, "until Tue 4 Jan 00:")
+		l.act("destroy", "production").expect(t, exit.Invalid, "nothing else is destroyed by this pipe")
+	})
+}
+
+func TestBadInput(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		const unknown = "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+		l.create(unknown).expect(t, exit.Refused, "there is no image of commit eeeeeeeeeeee", "bake it first: pipe fearless/ami-bake with APPLICATION: 'shop' and COMMIT: '"+unknown)
+		l.index(unknown, func(r *image.Record) { r.Image = "ami-00000000000000000" })
+		l.create(unknown).expect(t, exit.Refused, "image ami-00000000000000000 of commit eeeeeeeeeeee is not there any more", "bake it first")
+		l.create(good1, "TTL=1999-12-31T20:00:00Z").expect(t, exit.Invalid, "TTL: 1999-12-31T20:00:00Z is in the past")
+		l.create(good1, "INSTANCE=t4g.micro").expect(t, exit.Invalid, "INSTANCE: a t4g.micro has another processor than image")
+		l.create(good1, "PROCESSES=web, mailer").expect(t, exit.Invalid, "PROCESSES: there is no process type mailer in the image")
+		l.create(good1, "PROCESSES=worker").expect(t, exit.Invalid, "nothing would answer")
+		l.file("processes: [web, mailer]\n")
+		l.create(good1).expect(t, exit.Invalid, "environments/test.yml: there is no process type mailer")
+		l.file("instanz: t3.micro\n")
+		l.create(good1).expect(t, exit.Invalid, "environments/test.yml:1:1: instanz: unknown key, did you mean instance?")
+		l.check("environments", l.shown())
+		l.check("schedules", l.armed())
+	})
+}
+
+func TestNoTestingYet(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := bareLab(t)
+		l.create(good1).expect(t, exit.Refused, "there is no testing yet: stack shop-testing-base", "run pipe fearless/deploy-env with ENVIRONMENT: 'testing' once")
+		l.base("roles: {worker: {}}")
+		l.create(good1).expect(t, exit.Refused, "stack shop-testing-base has no ListenerArn: test environments need a balancer")
+		l.base(strings.Replace(testingFile, "*.", "", 1))
+		l.create(good1).expect(t, exit.Refused, `testing has no host name for test environments`, `"*.test.example.com"`)
+		l.base(testingFile)
+		l.create(good1).expect(t, exit.Passed)
+	})
+}
+
+func TestNoRoles(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		service, schedule := l.cloud.Parameter("/fearless/test/shop/service-role"), l.cloud.Parameter("/fearless/test/shop/schedule-role")
+		l.run(nil, "APPLICATION=blog", "COMMIT="+good1).expect(t, exit.Invalid, "there are no roles with which CloudFormation and EventBridge Scheduler could end", "deploy account.yml")
+		l.create(good1, "TEST_SERVICE_ROLE="+service, "SCHEDULE_ROLE="+schedule).expect(t, exit.Passed)
+		l.create(good2, "SCHEDULE_ROLE="+service).expect(t, exit.Unable, "the end of test-shop-22222222 cannot be scheduled")
+		l.check("what cannot be ended is not created", l.shown(), "test-shop-11111111 CREATE_COMPLETE")
+	})
+}
+
+func TestLimit(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.create(good1, "BITBUCKET_BRANCH=cart", "BITBUCKET_STEP_TRIGGERER_UUID={0aa0}").expect(t, exit.Passed)
+		l.create(good2, "MAX_ENVIRONMENTS=1").expect(t, exit.Refused, "there are 1 test environments of shop, and MAX_ENVIRONMENTS is 1",
+			"111111111111 of branch cart, until 1 Jan 20:00 UTC, created by 0aa0")
+		l.create(good1, "MAX_ENVIRONMENTS=1").expect(t, exit.Passed) // one that is there needs no room
+		l.check("schedules", l.armed(), "test-shop-11111111 1 20:00")
+	})
+}
+
+// A name that is taken by others is left to them.
+func TestNameIsTaken(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.make(stack.Proposal{Stack: "test-shop-11111111", Body: trifle, Tags: map[string]string{"team": "qa"}})
+		for _, action := range []string{"create", "destroy"} {
+			l.act(action, good1).expect(t, exit.Refused, "stack test-shop-11111111 is no test environment of")
+		}
+		l.act("extend", good1).expect(t, exit.Refused, "there is no test environment")
+		l.act("reap", "").expect(t, exit.Passed, "left: 0")
+		l.create(good2).expect(t, exit.Passed)
+		l.check("environments", l.shown(), "test-shop-11111111 CREATE_COMPLETE", "test-shop-22222222 CREATE_COMPLETE")
+		l.check("schedules", l.armed(), "test-shop-22222222 1 20:00")
+	})
+}
+
+// Two commits may begin alike: the second is told whose name it is.
+func TestTwins(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.create(good1).expect(t, exit.Passed)
+		l.create(twin).expect(t, exit.Refused, "stack test-shop-11111111 shows commit "+good1+", whose hash begins like that of "+twin)
+		l.act("destroy", twin).expect(t, exit.Refused, "is no test environment of commit "+twin)
+		l.check("environments", l.shown(), "test-shop-11111111 CREATE_COMPLETE")
+	})
+}
+
+func TestNeverHealthy(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.create(broken).expect(t, exit.Refused, "commit bbbbbbbbbbbb does not become healthy: server i-", "web: /health answers 500: database is missing",
+			"panic: no database", "it was removed; with KEEP_FAILED: 'true' it stays to be looked at")
+		l.check("environments", l.shown())
+		l.check("schedules", l.armed())
+
+		l.create(broken, "KEEP_FAILED=true").expect(t, exit.Refused, "database is missing", "it is kept until Sat 1 Jan 20:00")
+		l.check("kept", l.shown(), "test-shop-bbbbbbbb CREATE_FAILED")
+		l.check("schedules", l.armed(), "test-shop-bbbbbbbb 1 20:00")
+		l.act("reap", "").expect(t, exit.Passed, "1 may stay; left: 0")
+		l.act("extend", broken, "TTL=1d").expect(t, exit.Passed)
+		l.create(broken).expect(t, exit.Refused, "removing it and starting anew", "database is missing")
+		l.check("after another try", l.shown())
+
+		l.create(broken, "KEEP_FAILED=true").expect(t, exit.Refused)
+		pass(21 * time.Hour)
+		l.check("after its time", l.shown())
+	})
+}
+
+// Healthy for the balancer, and nothing for users.
+func TestAnswersWrongly(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.create(mute).expect(t, exit.Refused, "is not what users would see: it answers 503 instead of 200", "it was removed")
+		l.check("environments", l.shown())
+		l.create(mute, "KEEP_FAILED=true").expect(t, exit.Refused, "it is kept until")
+		l.create(mute).expect(t, exit.Refused, "is not what users would see", "destroy it with ACTION: destroy")
+		l.check("kept", l.shown(), "test-shop-dddddddd CREATE_COMPLETE")
+	})
+}
+
+// A runner without a way to the balancer says so, and asks the balancer.
+func TestUnreachable(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.cut = true
+		l.create(good1).expect(t, exit.Passed, "cannot be reached from here: no route to host. That says nothing about it", "The balancer finds the server healthy")
+	})
+}
+
+// An image whose boot agent is older than the seed command is found out.
+func TestOldBootAndSeed(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.knows = nil
+		l.create(good1, "SEED=bin/seed").expect(t, exit.Refused, "the boot agent of the image is older than the seed command", "bake the commit again")
+		l.check("environments", l.shown())
+		l.create(good1).expect(t, exit.Passed)
+	})
+}
+
+// Two pipelines for the same commit make one environment.
+func TestTwoAtOnce(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		var both sync.WaitGroup
+		var first, second outcome
+		both.Go(func() { first = l.create(good1) })
+		pass(3 * time.Second)
+		both.Go(func() { second = l.create(good1, "TTL=2d") })
+		both.Wait()
+		first.expect(t, exit.Passed, "shows commit 111111111111")
+		second.expect(t, exit.Passed, "shows commit 111111111111 until Mon 3 Jan 00:")
+		if !strings.Contains(first.log+second.log, "Another run creates the environment at this moment: following it") {
+			t.Errorf("none follows the other:\n%s\n%s", first.log, second.log)
+		}
+		if armed := l.armed(); len(armed) != 1 || !strings.HasPrefix(armed[0], "test-shop-11111111 3 00:") {
+			t.Errorf("schedules: %v", armed)
+		}
+		l.check("environments", l.shown(), "test-shop-11111111 CREATE_COMPLETE")
+	})
+}
+
+// The address goes to the commit, and to the pull request in one comment.
+func TestBitbucketIsTold(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.bitbucket = fake.New(fake.Options{Commit: good1, StatusByProxy: true})
+		about := []string{"BITBUCKET_PR_ID=7", "BITBUCKET_WORKSPACE=acme", "BITBUCKET_REPO_SLUG=shop", "BITBUCKET_COMMIT=" + good1,
+			"BITBUCKET_PIPELINE_UUID={1}", "BITBUCKET_ACCESS_TOKEN=fake-token", "BITBUCKET_BUILD_NUMBER=12", "BITBUCKET_REPO_FULL_NAME=acme/shop"}
+		l.create(good1, about...).expect(t, exit.Passed)
+		status := l.bitbucket.Statuses()["test-env.shop"]
+		if status.State != "SUCCESSFUL" || status.URL != "http://shop-11111111.test.example.com" {
+			t.Errorf("%+v", status)
+		}
+		l.create(good1, append(about, "TTL=2d")...).expect(t, exit.Passed)
+		l.act("destroy", good1, about...).expect(t, exit.Passed)
+		if status := l.bitbucket.Statuses()["test-env.shop"]; status.State != "STOPPED" {
+			t.Errorf("%+v", status)
+		}
+		comments := l.bitbucket.Comments()
+		if len(comments) != 1 || comments[0].PullRequest != 7 || comments[0].Edits != 2 || !strings.Contains(comments[0].Raw, "of commit `111111111111` of shop is gone") {
+			t.Errorf("%+v", comments)
+		}
+		if complaints := l.bitbucket.Complaints(); len(complaints) > 0 {
+			t.Error(complaints)
+		}
+	})
+}
