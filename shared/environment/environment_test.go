@@ -139,6 +139,23 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// The example's test environments run its processes.
+func TestExampleOfTests(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../../examples/web/environments/test.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := environment.LoadTest("environments/test.yml", "web", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := environment.TestProcesses([]string{"release", "web", "worker", "scheduler"}, file.Processes, file.Path)
+	if diff := cmp.Diff([]string{"release", "web", "worker", "scheduler"}, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
 // A used part is a parameter: the id itself, the path that CloudFormation
 // reads, or what the caller finds in another stack's outputs.
 func TestReferences(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bitbucket.org/fearless/pipes/shared/environment"
 )
 
 // AWS takes a template of 1 MB from a bucket, and account.yml says how it gets there.
@@ -170,7 +172,13 @@ func TestRolesOfServersStayBelowTheirBoundary(t *testing.T) {
 func TestBoundaryLeavesServersTheirRights(t *testing.T) {
 	t.Parallel()
 	s := shapes(t)["first application"]
-	for name, template := range goldens(t, "base") {
+	bases := goldens(t, "base")
+	testing, err := environment.Load("environments/testing.yml", "shop", []byte("settings: [/shop/testing]\nroles: {web: {http: {}}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bases["testing, whose rights servers of test environments share,"] = made(t, testing.Base())
+	for name, template := range bases {
 		role, ok := template.Resources["InstanceRole"]
 		if !ok {
 			continue
@@ -218,16 +226,31 @@ func goldens(t *testing.T, kind string) map[string]golden {
 		if err != nil {
 			t.Fatal(err)
 		}
-		substitute := regexp.MustCompile(`\{\s*"Fn::Sub":\s*("(?:[^"\\]|\\.)*")\s*\}`)
-		filled := strings.NewReplacer("${AWS::Partition}", "aws", "${AWS::Region}", "eu-central-1", "${AWS::AccountId}", "111122223333").
-			Replace(string(substitute.ReplaceAll(text, []byte("$1"))))
-		var g golden
-		if err := json.Unmarshal([]byte(filled), &g); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		templates[filepath.Base(name)] = g
+		templates[filepath.Base(name)] = evaluated(t, text)
 	}
 	return templates
+}
+
+// made is a template of package environment that no file holds.
+func made(t *testing.T, template *environment.Template) golden {
+	t.Helper()
+	text, err := template.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return evaluated(t, text)
+}
+
+func evaluated(t *testing.T, text []byte) golden {
+	t.Helper()
+	substitute := regexp.MustCompile(`\{\s*"Fn::Sub":\s*("(?:[^"\\]|\\.)*")\s*\}`)
+	filled := strings.NewReplacer("${AWS::Partition}", "aws", "${AWS::Region}", "eu-central-1", "${AWS::AccountId}", "111122223333").
+		Replace(string(substitute.ReplaceAll(text, []byte("$1"))))
+	var g golden
+	if err := json.Unmarshal([]byte(filled), &g); err != nil {
+		t.Fatal(err)
+	}
+	return g
 }
 
 // The ledger only grows: no role may remove a record, and the bucket refuses whoever would write over one.

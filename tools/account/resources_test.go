@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bitbucket.org/fearless/pipes/shared/environment"
 )
 
 // needs are the rights with which CloudFormation creates, reads, updates and deletes a type of resource: the permissions
@@ -106,20 +108,17 @@ func actions(service, names string, others ...string) []string {
 	return append(all, others...)
 }
 
-// ofTests are the types of a test environment: one server behind a rule.
-var ofTests = map[string]bool{
-	"AWS::AutoScaling::AutoScalingGroup": true, "AWS::EC2::LaunchTemplate": true,
-	"AWS::ElasticLoadBalancingV2::ListenerRule": true, "AWS::ElasticLoadBalancingV2::TargetGroup": true,
-}
-
 // typesOf are the types of resources in templates of a kind.
 func typesOf(t *testing.T, kind string) map[string]bool {
 	t.Helper()
+	templates := map[string]golden{}
 	if kind == "test" {
-		return ofTests
+		templates[kind] = made(t, environment.DefaultTest("shop").Template(environment.TestValues{Stack: "test-shop-11111111", Priority: 1, Commit: "11111111"}))
+	} else {
+		templates = goldens(t, kind)
 	}
 	types := map[string]bool{}
-	for _, template := range goldens(t, kind) {
+	for _, template := range templates {
 		for _, resource := range template.Resources {
 			types[resource.Type] = true
 		}
