@@ -13,6 +13,9 @@ race = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 # cores makes wrong. The timeout is for each package; a busy machine takes five times as long.
 TESTFLAGS ?= -p 2 -timeout 20m
 
+# Packages whose tests try hundreds of faults, of which only one in eight under the race detector.
+sweeps = $(sort $(addprefix ./,$(dir $(shell grep -rl --include='*_test.go' 'fault\.Sweep' pipes))))
+
 .PHONY: help demo test soak lint gate bench image docs docs-check ci need
 .DEFAULT_GOAL := help
 
@@ -26,6 +29,7 @@ test: need $(LINTER) ## run all tests, with the race detector where there is a C
 	@tools/linters/setup || [ $$? = 77 ]
 	@tools/frameworks/setup || [ $$? = 77 ]
 	@[ -n "$(race)" ] || echo "No C compiler ($$(go env CC)) here, so the tests run WITHOUT the race detector."
+	@[ -z "$(race)" ] || go run ./tools/tally . -- $(TESTFLAGS) -run '^TestEveryCallCanFail$$' $(sweeps)
 	go run ./tools/tally $(MODULES) -- $(race) $(TESTFLAGS) ./...
 
 soak: need ## replace images under traffic for five minutes; no request may fail

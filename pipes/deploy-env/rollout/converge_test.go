@@ -90,6 +90,7 @@ func (s scene) prepare(t *testing.T) *lab {
 func TestEveryCallCanFail(t *testing.T) {
 	var runs atomic.Int64
 	calls := 0
+	var sweep fault.Sweep
 	t.Run("in", func(t *testing.T) {
 		for _, s := range scenes {
 			log, want := s.undisturbed(t)
@@ -97,6 +98,9 @@ func TestEveryCallCanFail(t *testing.T) {
 			for n := 1; n <= len(log); n++ {
 				for turn, f := range faults {
 					if !*every && !writes(log[n-1]) && n%(4*len(faults)) != 4*turn {
+						continue
+					}
+					if !sweep.Next() {
 						continue
 					}
 					t.Run(fmt.Sprintf("%s/%s/%d", s.name, f.kind, n), func(t *testing.T) {
