@@ -86,6 +86,7 @@ func iamAction(call string) string {
 // by the reason.
 var asides = map[string]string{
 	"iam:PassRole":                          "AWS asks for it when a service role is handed over",
+	"cloudformation:GetTemplate":            "for the plan of a rollback",
 	"cloudformation:ContinueUpdateRollback": "for a rollback that failed, which the story of stuck stacks makes",
 }
 

@@ -77,8 +77,7 @@ func (p *place) live(commits string) {
 // rollback runs the pipe.
 func (p *place) rollback(ask string, plan fault.Plan, variables ...string) lab.Outcome {
 	o := p.Run(pipe.Pipe[recall.Settings]{Name: recall.Name, Run: recall.Run}.Main, nil, plan, append([]string{"COMMIT=" + ask}, variables...)...)
-	p.checkRights(o.Calls, variables)
-	return o
+	return o.Within(p.T, roleOfRun(variables))
 }
 
 // story plays in production, in which some commits were live one after the other.
@@ -175,4 +174,16 @@ func (p *place) same(want, got []string) {
 	}
 }
 
-func (p *place) checkRights(calls []fault.Call, variables []string) {}
+// Roles of account.yml.
+const (
+	rollbackRole = "fearless-" + lab.Application + "-rollback"
+	planRole     = "fearless-" + lab.Application + "-plan"
+)
+
+// roleOfRun is the role that a run takes by default.
+func roleOfRun(variables []string) string {
+	if slices.Contains(variables, "ACTION=plan") {
+		return planRole
+	}
+	return rollbackRole
+}
