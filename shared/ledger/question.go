@@ -72,7 +72,7 @@ func Previous(records []Record) *Release {
 		if r.Outcome() != Live || s.Commit == now.Commit || s.Image.ID == now.Image.ID {
 			continue
 		}
-		if !slices.ContainsFunc(held, func(h Record) bool { return h.Commit == s.Commit || h.Image.ID != "" && h.Image.ID == s.Image.ID }) {
+		if !slices.ContainsFunc(held, func(h Record) bool { return covers(h, s) }) {
 			return &r
 		}
 	}
