@@ -55,6 +55,7 @@ type Image struct {
 	Architecture string // x86_64 or arm64
 	RootDevice   string // such as /dev/xvda
 	RootSnapshot string
+	Snapshots    []string // of all its disks
 	Created      time.Time
 	Tags         map[string]string
 }
@@ -126,8 +127,12 @@ func fromAPI(list []types.Image) []Image {
 		// An image without a readable date counts as very old: it is never reused.
 		img.Created, _ = time.Parse(time.RFC3339, aws.ToString(i.CreationDate))
 		for _, device := range i.BlockDeviceMappings {
-			if device.Ebs != nil && aws.ToString(device.DeviceName) == img.RootDevice {
-				img.RootSnapshot = aws.ToString(device.Ebs.SnapshotId)
+			if device.Ebs == nil || aws.ToString(device.Ebs.SnapshotId) == "" {
+				continue
+			}
+			img.Snapshots = append(img.Snapshots, *device.Ebs.SnapshotId)
+			if aws.ToString(device.DeviceName) == img.RootDevice {
+				img.RootSnapshot = *device.Ebs.SnapshotId
 			}
 		}
 		for _, tag := range i.Tags {

@@ -71,7 +71,7 @@ func TestNamedReadsAllPagesNewestFirst(t *testing.T) {
 	}
 	want := image.Image{
 		ID: "ami-1", Name: "shop-a", Owner: "111122223333", State: image.Available, Reason: "why", Architecture: "arm64",
-		RootDevice: "/dev/xvda", RootSnapshot: "snap-root", Created: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		RootDevice: "/dev/xvda", RootSnapshot: "snap-root", Snapshots: []string{"snap-data", "snap-root"}, Created: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		Tags: map[string]string{image.TagInputs: "abc"},
 	}
 	if diff := cmp.Diff(want, found[1]); diff != "" {

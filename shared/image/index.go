@@ -53,14 +53,17 @@ type Index struct {
 	Bucket string
 }
 
+// IndexPrefix is where the index of an application lies.
+func IndexPrefix(application string) string { return "images/" + application + "/" }
+
 // commitKey is where the record of a commit lies; the ledger and deploy-env rely on it.
 func commitKey(application, commit string) string {
-	return "images/" + application + "/" + commit + ".json"
+	return IndexPrefix(application) + commit + ".json"
 }
 
 // inputsKey is where the record of a set of inputs lies.
 func inputsKey(application, inputs string) string {
-	return "images/" + application + "/inputs/" + inputs + ".json"
+	return IndexPrefix(application) + "inputs/" + inputs + ".json"
 }
 
 // OfCommit reads the record of a commit, by its full hash; nil when there is none.

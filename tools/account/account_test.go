@@ -224,7 +224,8 @@ func TestRightsNameTheirResources(t *testing.T) {
 	t.Parallel()
 	// These actions know no resources.
 	everywhere := []string{
-		"sts:GetCallerIdentity", "ec2:DescribeImages", "ec2:DescribeInstances", "ec2:Describe*", "cloudwatch:DescribeAlarms",
+		"sts:GetCallerIdentity", "ec2:DescribeImages", "ec2:DescribeInstances", "ec2:DescribeLaunchTemplateVersions", "ec2:DescribeSnapshots",
+		"ec2:Describe*", "cloudwatch:DescribeAlarms",
 		"autoscaling:Describe*", "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeScalingActivities",
 		"elasticloadbalancing:Describe*", "elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:DescribeListeners",
 		"elasticloadbalancing:DescribeRules", "cloudformation:ListStacks", "scheduler:ListSchedules",

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -24,6 +25,7 @@ import (
 // cloud is AWS as a bake uses it.
 type cloud struct {
 	ec2    *ec2.Client
+	asg    *autoscaling.Client
 	s3     *s3.Client
 	ssm    *ssm.Client
 	bucket string
@@ -35,6 +37,7 @@ func newCloud(session *account.Session, bucket string) *cloud {
 	}
 	return &cloud{
 		ec2:    ec2.NewFromConfig(session.Config),
+		asg:    autoscaling.NewFromConfig(session.Config),
 		s3:     s3.NewFromConfig(session.Config, func(o *s3.Options) { o.UsePathStyle = session.PathStyle }),
 		ssm:    ssm.NewFromConfig(session.Config),
 		bucket: bucket,
@@ -130,6 +133,9 @@ func (c *cloud) list(ctx context.Context, prefix string) ([]object, error) {
 	return found, nil
 }
 
+// mostRemoved is how many objects go into one call.
+const mostRemoved = 1000
+
 // remove deletes objects; at most 1,000 go into one call, and more than that means
 // that something is not ours.
 func (c *cloud) remove(ctx context.Context, objects []object) error {
@@ -137,7 +143,7 @@ func (c *cloud) remove(ctx context.Context, objects []object) error {
 		return nil
 	}
 	var ids []s3types.ObjectIdentifier
-	for _, o := range objects[:min(len(objects), 1000)] {
+	for _, o := range objects[:min(len(objects), mostRemoved)] {
 		ids = append(ids, s3types.ObjectIdentifier{Key: aws.String(o.key)})
 	}
 	out, err := c.s3.DeleteObjects(ctx, &s3.DeleteObjectsInput{

@@ -42,15 +42,26 @@ type Swept struct {
 	Objects int `json:"objects"` // deleted from the bucket
 	InUse   int `json:"in_use"`  // servers and sets of objects of runs that may be alive
 	Left    int `json:"left"`    // leftovers of dead runs that are still there
+
+	Old       int   `json:"old_images"` // that nothing needs; removed only when that was confirmed
+	Removed   int   `json:"old_images_removed"`
+	Snapshots int   `json:"snapshots"`      // removed with old images
+	Index     int   `json:"index_objects"`  // removed with old images
+	Bytes     int64 `json:"snapshot_bytes"` // of those snapshots in full, or of those that would go
+	Kept      int   `json:"images_kept"`    // of the application, all there are now
 }
 
 // Summary says it in one line.
 func (s *Swept) Summary() string {
-	return fmt.Sprintf("removed %d servers, %d failed images, %d objects; in use by other runs: %d; left: %d",
-		s.Servers, s.Images, s.Objects, s.InUse, s.Left)
+	return fmt.Sprintf("removed %d servers, %d failed images, %d objects; in use by other runs: %d; left: %d; old images removed: %d of %d; images kept: %d",
+		s.Servers, s.Images, s.Objects, s.InUse, s.Left, s.Removed, s.Old, s.Kept)
 }
 
 // Outputs are for later steps.
 func (s *Swept) Outputs() []outputs.Variable {
-	return []outputs.Variable{{Name: "SWEEP_LEFT", Value: strconv.Itoa(s.Left)}}
+	return []outputs.Variable{
+		{Name: "SWEEP_LEFT", Value: strconv.Itoa(s.Left)},
+		{Name: "SWEEP_OLD_IMAGES", Value: strconv.Itoa(s.Old - s.Removed)},
+		{Name: "SWEEP_SNAPSHOT_BYTES", Value: strconv.FormatInt(s.Bytes, 10)},
+	}
 }

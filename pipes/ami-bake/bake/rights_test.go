@@ -10,6 +10,7 @@ import (
 
 	"bitbucket.org/fearless/pipes/boot/provision"
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/ledger"
 )
 
 // TestRoleFitsTheCalls holds the role that account.yml gives this pipe against the calls
@@ -36,7 +37,12 @@ func TestRoleFitsTheCalls(t *testing.T) {
 		collect(l.run(nil).expect(t, exit.Refused))
 		l.silent = true
 		collect(l.run(nil, "COMMIT="+sample(t).changed).expect(t, exit.Unable))
-		collect(l.run(nil, "ACTION=sweep").expect(t, exit.Passed))
+		a := newAlbum(l)
+		a.release("production", "c1", a.add("c1"), ledger.Live)
+		a.add("c2")
+		a.group(a.add("c3"))
+		a.wait(old)
+		collect(l.run(nil, sweeping("CONFIRM=true")...).expect(t, exit.Passed, "images kept: 2"))
 
 		for _, action := range slices.Sorted(maps.Keys(used)) {
 			if !allowed[action] {

@@ -27,7 +27,7 @@ type Settings struct {
 	pipe.Settings
 	AWS account.Settings
 
-	Action      string `envconfig:"ACTION" default:"bake" allowed:"bake,sweep" desc:"What to do: bake the image of a commit, or sweep what dead runs left behind."`
+	Action      string `envconfig:"ACTION" default:"bake" allowed:"bake,sweep" desc:"What to do: bake the image of a commit; or sweep: remove what dead runs left behind, and old images."`
 	Application string `envconfig:"APPLICATION" fallback:"BITBUCKET_REPO_SLUG" required:"true" example:"shop" desc:"Name of the application: lower-case letters, digits and dashes."`
 	Commit      string `envconfig:"COMMIT" fallback:"BITBUCKET_COMMIT" example:"4f2c9b7a1d3e" desc:"Commit to bake, full or at least 7 characters. Needed to bake."`
 
@@ -37,10 +37,13 @@ type Settings struct {
 	Include      settings.List     `envconfig:"INCLUDE" example:"dist/*.whl" desc:"Files built by earlier steps that go in as well: paths of the clone, with * and ?."`
 	Provision    string            `envconfig:"PROVISION" default:"deploy/provision.sh" desc:"Script that sets the server up; it runs once, as root, in APP_ROOT."`
 	Parameters   string            `envconfig:"BAKE_PARAMETERS" example:"/shop/bake" desc:"Parameter Store path whose parameters the provision script gets as environment variables, for example a token of a package registry."`
-	BaseMaxAge   settings.Duration `envconfig:"BASE_MAX_AGE" default:"7d" desc:"How old an image of the same inputs may be to be used again. An older one is baked afresh, so that packages and the operating system are brought up to date."`
+	BaseMaxAge   settings.Duration `envconfig:"BASE_MAX_AGE" default:"7d" desc:"How old an image of the same inputs may be to be used again. An older one is baked afresh, so that packages and the operating system are brought up to date. A sweep leaves younger ones alone."`
 	InstanceType string            `envconfig:"INSTANCE_TYPE" example:"c7i.large" desc:"Type of the build server. Default: t3.medium, or t4g.medium for arm64."`
 	VolumeSize   int               `envconfig:"VOLUME_SIZE" example:"20" desc:"Size of the image's disk in GiB. Default: that of the base image."`
 	PackageLimit settings.Size     `envconfig:"PACKAGE_LIMIT" default:"1GiB" desc:"Largest size of all files that go into the image, uncompressed."`
+
+	Keep    int  `envconfig:"KEEP" default:"5" desc:"For sweep: releases of each environment, of different commits, whose images stay, so that it can go back to them. At least 2: what is live and the one before."`
+	Confirm bool `envconfig:"CONFIRM" default:"false" desc:"For sweep: remove old images with their snapshots, not only say which."`
 
 	Bucket        string `envconfig:"BUCKET" example:"fearless-111122223333-eu-central-1" desc:"Bucket for packages and the image index. Default: fearless-<account>-<region>, made by account.yml."`
 	Subnet        string `envconfig:"SUBNET_ID" example:"subnet-0abc" desc:"Subnet of the build server; it must reach S3 and the package sources. Default: the one that account.yml made."`
@@ -76,6 +79,9 @@ func (s *Settings) Check(r *settings.Report) {
 	}
 	if s.VolumeSize < 0 || s.VolumeSize > 16384 {
 		r.Problemf("VOLUME_SIZE", "%d is not a size in GiB from 1 to 16384", s.VolumeSize)
+	}
+	if s.Action == ActionSweep && s.Keep < leastKept {
+		r.Problemf("KEEP", "%d is less than %d: what is live, and the release before, to which one goes back", s.Keep, leastKept)
 	}
 	if s.BaseMaxAge < 0 {
 		r.Problemf("BASE_MAX_AGE", "must not be negative; 0d bakes every time")

@@ -41,9 +41,14 @@ func (l *leftovers) count() int {
 }
 
 // sweep removes the leftovers of dead runs and counts what is left of them after
-// that. What may belong to a run that is alive is counted and not touched.
+// that. What may belong to a run that is alive is counted and not touched. Then it says
+// which images nobody needs any more, and removes those when it was told to.
 func sweep(ctx context.Context, rt *pipe.Runtime, s *Settings) (pipe.Result, error) {
 	b, err := open(ctx, rt, s)
+	if err != nil {
+		return nil, err
+	}
+	old, err := b.oldImages(ctx) // first: when the ledger cannot be read, nothing is touched
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +68,7 @@ func sweep(ctx context.Context, rt *pipe.Runtime, s *Settings) (pipe.Result, err
 		return result, exit.Unablef("%d leftovers of dead runs are still there", result.Left).Hint("sweep again in a minute; AWS may be slow to forget them")
 	}
 	rt.Console.Success("Nothing of dead runs is left")
-	return result, nil
+	return result, b.sweepImages(ctx, old, result)
 }
 
 func (b *baker) removeLeftovers(ctx context.Context, found *leftovers, result *Swept) error {
