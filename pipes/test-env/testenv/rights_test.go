@@ -1,0 +1,43 @@
+package testenv_test
+
+import (
+	"maps"
+	"testing"
+	"time"
+
+	"bitbucket.org/fearless/pipes/shared/exit"
+	accounts "bitbucket.org/fearless/pipes/shared/lab"
+)
+
+// role is that of account.yml for this pipe.
+const role = "fearless-" + application + "-test-env"
+
+// asides are rights that no call is named after, by the reason.
+var asides = map[string]string{
+	"iam:PassRole":              "AWS asks for it when a role is handed over to CloudFormation, or to a schedule",
+	"cloudformation:ListStacks": "AWS asks for it when all stacks are described",
+	"s3:ListBucket":             "S3 asks for it before it says that an object is missing",
+}
+
+// TestRoleFitsTheCalls: the role allows what creating, giving more time, failing, ending
+// and reaping need, and nothing else.
+func TestRoleFitsTheCalls(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		used := map[string]bool{}
+		collect := func(o outcome) {
+			maps.Copy(used, accounts.Actions(o.calls))
+			accounts.Outcome{Calls: o.calls}.Within(t, role)
+		}
+		collect(l.create(good1, "TTL=1h").expect(t, exit.Passed))
+		collect(l.act("extend", good1, "TTL=2h").expect(t, exit.Passed))
+		collect(l.act("list", "").expect(t, exit.Passed))
+		collect(l.act("destroy", good1).expect(t, exit.Passed))
+		collect(l.create(broken).expect(t, exit.Refused))
+		l.cut = true // the balancer is asked instead
+		collect(l.create(good2, "TTL=1h").expect(t, exit.Passed))
+		l.cloud.FailSchedules("", "it is a bad day", 1000)
+		pass(26 * time.Hour)
+		collect(l.act("reap", "").expect(t, exit.Passed, "left: 0"))
+		accounts.CheckNeeded(t, role, used, asides)
+	})
+}
