@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,12 +33,14 @@ import (
 	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
+	shared "bitbucket.org/fearless/pipes/shared/lab"
 	"bitbucket.org/fearless/pipes/shared/localcloud"
 	cfn "bitbucket.org/fearless/pipes/shared/localcloud/cloudformation"
 	"bitbucket.org/fearless/pipes/shared/localcloud/elb"
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 	"bitbucket.org/fearless/pipes/shared/localcloud/machine"
 	"bitbucket.org/fearless/pipes/shared/localcloud/machine/simulated"
+	scheduled "bitbucket.org/fearless/pipes/shared/localcloud/scheduler"
 	"bitbucket.org/fearless/pipes/shared/pipe"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
@@ -62,7 +66,7 @@ const (
 	good1  = "1111111111111111111111111111111111111111"
 	good2  = "2222222222222222222222222222222222222222"
 	good3  = "3333333333333333333333333333333333333333"
-	broken = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+	broken = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" // as all that begin with b
 	mute   = "dddddddddddddddddddddddddddddddddddddddd" // healthy, and answers users with an error
 	twin   = "1111111122222222222222222222222222222222" // begins like good1
 )
@@ -272,7 +276,21 @@ func (l *lab) run(plan fault.Plan, variables ...string) outcome {
 		Dir: l.clone, Out: &log, Transport: net{l, transport},
 	}
 	code := pipe.Pipe[testenv.Settings]{Name: testenv.Name, Run: testenv.Run}.Main(w)
+	l.checkRights(transport.Log())
 	return outcome{code: exit.Code(code), log: log.String(), calls: transport.Log()}
+}
+
+// checkRights holds the calls of a run against the role of account.yml that it would have
+// in a real account: the cloud itself lets everybody do everything.
+func (l *lab) checkRights(calls []fault.Call) {
+	l.t.Helper()
+	const role = "fearless-" + application + "-test-env"
+	allowed := shared.Rights(role)
+	for _, action := range slices.Sorted(maps.Keys(shared.Actions(calls))) {
+		if !slices.Contains(allowed, action) {
+			l.t.Errorf("the pipe calls %s, and %s does not allow it", action, role)
+		}
+	}
 }
 
 // create, and the other actions, on a commit.
@@ -298,7 +316,25 @@ func (n net) RoundTrip(r *http.Request) (*http.Response, error) {
 	case strings.HasSuffix(host, "."+domain):
 		return n.lab.visit(r)
 	}
+	n.lab.checkArmed(r)
 	return n.aws.RoundTrip(r)
+}
+
+// checkArmed makes sure that nothing is made of which the end is not arranged.
+func (l *lab) checkArmed(r *http.Request) {
+	if r.Body == nil || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	form, _ := url.ParseQuery(string(body))
+	if form.Get("Action") != "CreateStack" {
+		return
+	}
+	name := form.Get("StackName")
+	if !slices.ContainsFunc(l.cloud.Schedules(), func(s scheduled.Schedule) bool { return s.Name == name && s.Deletes.StackName == name && !s.Done }) {
+		l.t.Errorf("stack %s is made before its end is scheduled", name)
+	}
 }
 
 // visit answers as the balancer does: the environment of the host name, when its server
@@ -314,7 +350,7 @@ func (l *lab) visit(r *http.Request) (*http.Response, error) {
 		}
 		code = http.StatusServiceUnavailable
 		for _, target := range l.cloud.Targets(s.Outputs["Targets"]) {
-			if target.State == "healthy" && s.Parameters["Commit"] != mute {
+			if target.State == "healthy" && !strings.HasPrefix(s.Parameters["Commit"], "d") {
 				code = http.StatusOK
 			}
 		}
@@ -355,7 +391,7 @@ func (l *lab) guest(ctx context.Context, b machine.Boot) {
 	l.told[b.Instance] = u
 	knows := l.knows
 	l.mu.Unlock()
-	if u.Commit == broken {
+	if strings.HasPrefix(u.Commit, "b") {
 		l.leave(ctx, api, u, b, contract.State{Reason: "web: /health answers 500: database is missing"}, "web | panic: no database\n")
 		l.signal(ctx, api, u, b, cfntypes.ResourceSignalStatusFailure)
 		<-ctx.Done()

@@ -1,0 +1,155 @@
+package testenv_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
+)
+
+// every asks for the whole matrix, which takes minutes. Without it the calls that change
+// something get every fault, and every fourth of those that only look gets one, in turn.
+var every = flag.Bool("every", false, "put every fault on every AWS call, also on those that only look")
+
+// said are figures to be seen without -v.
+var said []string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	for _, line := range said {
+		fmt.Println(line)
+	}
+	os.Exit(code)
+}
+
+// patience is how often the SDK makes a call before it gives up.
+const patience = 5
+
+// faults are what is put on single calls of a run, one call and one fault at a time.
+var faults = []struct {
+	kind string
+	plan func(n int) fault.Plan
+}{
+	{"server error", func(n int) fault.Plan { return fault.Burst(n, patience, fault.Error(500, "InternalFailure")) }},
+	{"refusal", func(n int) fault.Plan { return fault.At(n, fault.Error(403, "AccessDenied")) }},
+	{"lost reply", func(n int) fault.Plan { return fault.At(n, fault.Lost) }},
+	{"throttling", func(n int) fault.Plan { return fault.Burst(n, patience, fault.Throttle) }},
+	{"kill before", func(n int) fault.Plan { return fault.At(n, fault.KilledBefore) }},
+	{"kill after", func(n int) fault.Plan { return fault.At(n, fault.KilledAfter) }},
+}
+
+// scene is a run that is disturbed, and what was there before.
+type scene struct {
+	name      string
+	before    func(*lab)
+	variables []string
+	code      exit.Code // of an undisturbed run, the first and the second
+	words     []string  // of the second run in any case
+}
+
+var scenes = []scene{
+	{name: "create", variables: []string{"COMMIT=" + good1}, words: []string{"shows commit 111111111111"}},
+	{name: "create again", before: func(l *lab) { l.create(good1) }, variables: []string{"COMMIT=" + good1, "TTL=2d"}, words: []string{"shows commit 111111111111 until Mon 3 Jan"}},
+	{name: "never healthy", variables: []string{"COMMIT=" + broken}, code: exit.Refused, words: []string{"database is missing"}},
+	{name: "extend", before: func(l *lab) { l.create(good1) }, variables: []string{"ACTION=extend", "COMMIT=" + good1, "TTL=2d"}, words: []string{"until Mon 3 Jan"}},
+	{name: "list", before: func(l *lab) { l.create(good1) }, variables: []string{"ACTION=list"}, words: []string{"1 test environments of shop"}},
+	{name: "destroy", before: func(l *lab) { l.create(good1); l.create(good2) }, variables: []string{"ACTION=destroy", "COMMIT=" + good1}, words: []string{"of commit 111111111111"}},
+	{name: "reap", before: func(l *lab) {
+		l.create(good1, "TTL=1h")
+		l.create(broken, "TTL=1h", "KEEP_FAILED=true")
+		l.create(good2)
+		l.cloud.FailSchedules("fearless/", "not now", 1000)
+		pass(9 * time.Hour)
+	}, variables: []string{"ACTION=reap"}, words: []string{"left: 0"}},
+}
+
+// TestEveryCallCanFail breaks runs at each of their AWS calls in turn and then runs the
+// pipe once more: that ends where two undisturbed runs end. At no moment is there a stack
+// without a schedule that ends it.
+func TestEveryCallCanFail(t *testing.T) {
+	var runs atomic.Int64
+	calls := 0
+	t.Run("in", func(t *testing.T) {
+		for _, s := range scenes {
+			log, want := s.undisturbed(t)
+			calls += len(log)
+			for n := 1; n <= len(log); n++ {
+				for turn, f := range faults {
+					if !*every && !writes(log[n-1]) && n%(4*len(faults)) != 4*turn {
+						continue
+					}
+					t.Run(fmt.Sprintf("%s/%s/%d", s.name, f.kind, n), func(t *testing.T) {
+						t.Parallel()
+						synctest.Test(t, func(t *testing.T) {
+							runs.Add(2)
+							s.breakAndRepeat(t, f.plan(n), want)
+						})
+					})
+				}
+			}
+		}
+	})
+	said = append(said, fmt.Sprintf("test-env, simulated time: %d faults at %d AWS calls of %d kinds of runs, %d runs", len(faults), calls, len(scenes), runs.Load()))
+}
+
+// writes tells whether a call may change something.
+func writes(c fault.Call) bool {
+	return !slices.ContainsFunc([]string{"Describe", "List", "Get"}, func(verb string) bool { return strings.HasPrefix(c.Action, verb) })
+}
+
+func (s scene) prepare(t *testing.T) *lab {
+	l := newLab(t)
+	if s.before != nil {
+		s.before(l)
+	}
+	return l
+}
+
+// state is what somebody pays for, and what will end it.
+func (l *lab) state() []string {
+	all := l.shown()
+	for _, a := range l.armed() {
+		name, _, _ := strings.Cut(a, " ")
+		all = append(all, "schedule "+name)
+	}
+	return append(all, fmt.Sprintf("%d servers", l.servers()), l.balanced())
+}
+
+// undisturbed is the scene without faults: its calls, and how the account looks after
+// two runs.
+func (s scene) undisturbed(t *testing.T) (log []fault.Call, want []string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l := s.prepare(t)
+		log = l.run(nil, s.variables...).expect(t, s.code, s.words...).calls
+		l.run(nil, s.variables...).expect(t, s.code, s.words...)
+		want = l.state()
+	})
+	return log, want
+}
+
+func (s scene) breakAndRepeat(t *testing.T, plan fault.Plan, want []string) {
+	l := s.prepare(t)
+	first := l.run(plan, s.variables...)
+	if first.code != s.code && first.code != exit.Unable {
+		t.Errorf("the disturbed run ends with exit code %d", first.code)
+	}
+	second := l.run(nil, s.variables...).expect(t, s.code, s.words...)
+	if diff := cmp.Diff(want, l.state()); diff != "" {
+		t.Errorf("the account after both runs (-want +got):\n%s", diff)
+	}
+	if t.Failed() {
+		t.Logf("the first run (exit code %d):\n%s\nthe second run (exit code %d):\n%s", first.code, first.log, second.code, second.log)
+	}
+}
