@@ -25,8 +25,21 @@ func (a *attempt) prepareBack(ctx context.Context) error {
 		return nil
 	}
 	var err error
+	a.spareAt = a.before
 	a.spare, err = a.server.Clone(ctx, "down", a.state)
 	return err
+}
+
+// ahead lets the trace apply the migration to the spare database. What failed there may
+// have left half of it.
+func (a *attempt) ahead(ctx context.Context, _ string, use func(*server.Database) error) error {
+	if err := use(a.spare); err != nil {
+		return err
+	}
+	if a.applied = a.trace.Failed == nil; a.applied {
+		return nil
+	}
+	return a.dropSpare(ctx)
 }
 
 func (c *check) dropSpare(ctx context.Context) error {
@@ -38,21 +51,28 @@ func (c *check) dropSpare(ctx context.Context) error {
 	return c.server.Drop(ctx, d)
 }
 
-// back applies the migration to the spare database, takes it back and applies it again:
-// D03 to D06.
+// back takes the migration back in the spare database, and applies it again: D03 to D06.
 func (a *attempt) back(ctx context.Context) error {
-	failed, err := a.failure(a.tool.Step(ctx, a.spare, a.folder, tool.Up))
-	if err != nil {
+	if err := a.upInSpare(ctx); err != nil {
 		return err
-	}
-	if failed != nil {
-		return exit.Unablef("%s: it was applied to one database, and not to a copy of it: %w", a.file, failed)
 	}
 	same, err := a.downAndUp(ctx, a.spare)
 	if err != nil || same {
 		return err
 	}
 	return a.dropSpare(ctx)
+}
+
+// upInSpare applies the migration there, unless the trace has, which the tool is told.
+func (a *attempt) upInSpare(ctx context.Context) error {
+	if recording, ok := a.tool.(tool.Recording); ok && a.applied {
+		return recording.Record(ctx, a.spare, a.folder)
+	}
+	failed, err := a.failure(a.tool.Step(ctx, a.spare, a.folder, tool.Up))
+	if err == nil && failed != nil {
+		err = exit.Unablef("%s: it was applied to one database, and not to a copy of it: %w", a.file, failed)
+	}
+	return err
 }
 
 // downAndUp tells whether the database is afterwards what it was before.
@@ -117,6 +137,7 @@ func (a *attempt) again(ctx context.Context, d *server.Database, down string) (s
 	if err != nil {
 		return false, err
 	}
+	a.spareAt = redone
 	differs := schema.Compare(a.after, redone)
 	for _, c := range differs {
 		a.add(rule.Find("D05").Finding(down, 0, "Version %s applied again after its down leads elsewhere: %s", a.migration.Version, c))
@@ -169,31 +190,54 @@ func (a *attempt) notRestored(ctx context.Context, down string, left []schema.Ch
 	return nil
 }
 
-// deadlocks reports the new migrations for which two runs at once are known to end badly.
-func (c *check) deadlocks() bool {
+// deadlock finds a new migration for which two runs at once are known to end badly.
+func (c *check) deadlock() (folder.Migration, bool) {
 	for _, m := range c.new {
 		if c.tool.Name() == folder.GolangMigrate.Name && concurrently(m.Up.Text) {
-			f := rule.Find("D09").Finding(c.head.InClone(m.Up.File), 0, "Two runs at once would end in a deadlock: CONCURRENTLY waits for the other run, which waits for golang-migrate's lock.")
-			f.Severity = finding.Info
-			f.Detail = "This is a limit of golang-migrate, not of the migration.\nLet only one run migrate at a time."
-			c.add(f)
-			return true
+			return m, true
 		}
 	}
-	return false
+	return folder.Migration{}, false
 }
 
 // twoRunners is D09, on the base's schema without rows.
 func (c *check) twoRunners(ctx context.Context) error {
-	if c.deadlocks() {
+	if m, ends := c.deadlock(); ends {
+		f := rule.Find("D09").Finding(c.head.InClone(m.Up.File), 0, "Two runs at once would end in a deadlock: CONCURRENTLY waits for the other run, which waits for golang-migrate's lock.")
+		f.Severity = finding.Info
+		f.Detail = "This is a limit of golang-migrate, not of the migration.\nLet only one run migrate at a time."
+		c.add(f)
 		return nil
 	}
+	d, err := c.server.Create(ctx, "two")
+	if err != nil {
+		return err
+	}
+	if _, err := c.failure(c.tool.Up(ctx, d, c.before)); err != nil {
+		return err
+	}
+	won, lost, wrong := c.twoRuns(ctx, d)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if wrong == nil && won == 1 && lost == 1 {
+		return nil
+	}
+	var failed *tool.Failure
+	if wrong != nil && !errors.As(wrong, &failed) {
+		return wrong // nothing that a migration did
+	}
+	c.add(rule.Find("D09").Finding("", 0, "Of two runs at once %d applied the migrations, and the other answered: %v", won, wrong))
+	return nil
+}
+
+// twoRuns applies what is pending by two runs at once: one should, and the other find
+// nothing to do.
+func (c *check) twoRuns(ctx context.Context, d *server.Database) (won, lost int, wrong error) {
 	answers := make(chan error, 2)
 	for range 2 {
-		go func() { answers <- c.tool.Up(ctx, c.two, c.head) }()
+		go func() { answers <- c.tool.Up(ctx, d, c.head) }()
 	}
-	var won, lost int
-	var wrong error
 	for range 2 {
 		switch err := <-answers; {
 		case err == nil:
@@ -204,16 +248,5 @@ func (c *check) twoRunners(ctx context.Context) error {
 			wrong = errors.Join(wrong, err)
 		}
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if wrong == nil && won == 1 && lost == 1 {
-		return c.server.Drop(ctx, c.two)
-	}
-	var failed *tool.Failure
-	if wrong != nil && !errors.As(wrong, &failed) {
-		return wrong // nothing that a migration did
-	}
-	c.add(rule.Find("D09").Finding("", 0, "Of two runs at once %d applied the migrations, and the other answered: %v", won, wrong))
-	return c.server.Drop(ctx, c.two)
+	return won, lost, wrong
 }

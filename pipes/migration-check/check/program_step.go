@@ -20,6 +20,7 @@ func (a *attempt) observation(ctx context.Context, d *server.Database, direction
 	if a.program == nil {
 		return trace.Run(ctx, d, part.Text, o)
 	}
+	o.Before = nil // a program may connect several times
 	t, err := a.program.tool.Observe(ctx, d, a.folder, direction, &o)
 	if _, err := a.failure(err); err != nil {
 		return nil, err

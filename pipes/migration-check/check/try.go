@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"bitbucket.org/fearless/pipes/pipes/migration-check/folder"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/rows"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/rule"
@@ -34,10 +36,11 @@ type attempt struct {
 	trace         *trace.Trace
 	rows          rows.Contents // of touched tables, before
 	touched       []string
+	applied       bool // in the spare database, by the trace
 }
 
-// try traces a migration in a clone, applies it through the tool, and takes it back and
-// applies it again in another clone.
+// try traces a migration, applies it through the tool, and takes it back and applies it
+// again in another database.
 func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
 	a := &attempt{check: c, migration: m, file: c.head.InClone(m.Up.File), before: c.atHead, folder: c.until(at)}
 	a.measured = Migration{Name: m.Name(), File: a.file, HasDown: m.Down.Exists()}
@@ -45,10 +48,10 @@ func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
 	if !m.Up.Exists() {
 		return nil // I08 has said it
 	}
-	if err := a.observe(ctx); err != nil {
+	if err := a.prepareBack(ctx); err != nil {
 		return err
 	}
-	if err := a.prepareBack(ctx); err != nil {
+	if err := a.observe(ctx); err != nil {
 		return err
 	}
 	if err := a.up(ctx); err != nil || c.broken {
@@ -103,18 +106,21 @@ func (c *check) clone(ctx context.Context, purpose string, use func(*server.Data
 	return c.server.Drop(ctx, d)
 }
 
-// observe traces the migration: in the state itself when it can be taken back, since a
-// large schema takes long to copy.
+// observe traces the migration, where no copy is needed for it, since copying a large
+// schema takes long: in the database for the way back, which needs the migration anyhow;
+// or in the state itself, when it can be taken back there.
 func (a *attempt) observe(ctx context.Context) error {
-	undo := a.program == nil && trace.Undoable(a.migration.Up.Text)
+	o := trace.Options{Ignore: a.tool.Bookkeeping(), Existing: a.existing, Before: a.before}
 	in := a.clone
-	if undo {
+	if _, ok := a.tool.(tool.Recording); ok && a.spare != nil {
+		in = a.ahead
+		o.Before = a.spareAt
+	} else if o.Undo = a.program == nil && trace.Undoable(a.migration.Up.Text); o.Undo {
 		in = func(_ context.Context, _ string, use func(*server.Database) error) error { return use(a.state) }
 	}
 	return in(ctx, "trace", func(d *server.Database) error {
 		var err error
-		a.trace, err = a.observation(ctx, d, tool.Up, trace.Options{Ignore: a.tool.Bookkeeping(), Existing: a.existing, Undo: undo})
-		if err != nil {
+		if a.trace, err = a.observation(ctx, d, tool.Up, o); err != nil {
 			return err
 		}
 		a.measured.Up = milliseconds(a.trace.Took)
@@ -213,12 +219,12 @@ func (a *attempt) contents(ctx context.Context, d *server.Database, tables []str
 	if len(tables) == 0 {
 		return rows.Contents{}, nil
 	}
-	conn, err := d.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	return rows.Take(ctx, conn, tables)
+	var taken rows.Contents
+	err := d.Look(ctx, func(conn *pgx.Conn) (err error) {
+		taken, err = rows.Take(ctx, conn, tables)
+		return err
+	})
+	return taken, err
 }
 
 // renamed are the new names of tables and columns.
@@ -328,6 +334,11 @@ func (a *attempt) withoutNulls(ctx context.Context) (works bool, err error) {
 		return false, err
 	}
 	a.state = state
+	// Another database has other numbers for its tables.
+	if a.before, err = a.snapshot(ctx, state); err != nil {
+		return false, err
+	}
+	a.atBase, a.atHead = a.before, a.before
 	if err := a.seed(ctx, state, false); err != nil {
 		return false, err
 	}

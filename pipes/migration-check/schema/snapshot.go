@@ -47,6 +47,8 @@ type Facts struct {
 	References string   `json:"references"`
 	Columns    []string `json:"columns"`
 	Labels     []string `json:"labels"`
+	Of         int64    `json:"of"`      // the relation whose columns are meant
+	Numbers    []int64  `json:"numbers"` // of the columns, in it
 }
 
 // FillsItself tells a column that an INSERT may leave out.
@@ -117,7 +119,27 @@ func Take(ctx context.Context, db Querier, ignore ...string) (*Snapshot, error) 
 	if err := db.QueryRow(ctx, "select set_config('search_path', $1, true)", path).Scan(&ignored); err != nil {
 		return nil, fmt.Errorf("snapshot of the schema: %w", err)
 	}
+	nameColumns(objects)
 	return newSnapshot(objects), nil
+}
+
+// nameColumns gives the columns of constraints and indexes their names. Done by the server
+// for each of them it would take as long as everything else.
+func nameColumns(objects []Object) {
+	type number struct{ relation, column int64 }
+	names := map[number]string{}
+	for _, o := range objects {
+		if o.Kind == "column" {
+			names[number{o.OID, o.Number}] = o.Name[len(o.Parent)+1:]
+		}
+	}
+	for i := range objects {
+		for _, n := range objects[i].Facts.Numbers {
+			if name, ok := names[number{objects[i].Facts.Of, n}]; ok { // 0 is an expression
+				objects[i].Facts.Columns = append(objects[i].Facts.Columns, name)
+			}
+		}
+	}
 }
 
 func scan(row pgx.CollectableRow) (Object, error) {

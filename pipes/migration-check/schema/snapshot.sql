@@ -27,11 +27,11 @@ select case relkind when 'v' then 'view' when 'm' then 'materialized view' when 
   || case when relreplident = 'd' or relkind not in ('r', 'p') then '' else 'replica identity ' || relreplident::text || ' ' end
   || coalesce('with (' || array_to_string(reloptions, ', ') || ') ', '')
   || coalesce('partition by ' || pg_get_partkeydef(oid) || ' ', '') || coalesce(pg_get_expr(relpartbound, oid), '')
-  || case when relkind = 'S' then (select format_type(seqtypid, null) || ' start ' || seqstart || ' increment ' || seqincrement
-       || ' min ' || seqmin || ' max ' || seqmax || ' cache ' || seqcache || case when seqcycle then ' cycle' else '' end from pg_sequence where seqrelid = rel.oid) else '' end
+  || case when relkind = 'S' then format_type(seqtypid, null) || ' start ' || seqstart || ' increment ' || seqincrement
+       || ' min ' || seqmin || ' max ' || seqmax || ' cache ' || seqcache || case when seqcycle then ' cycle' else '' end else '' end
   || case when relkind in ('v', 'm') then ' as ' || pg_get_viewdef(oid) else '' end,
   oid::int8, 0, json_build_object('rls', relrowsecurity, 'partition', relispartition)::text
-from rel where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+from rel left join pg_sequence s on s.seqrelid = rel.oid where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
 union all
 select 'grant', r.name || ' to ' || coalesce(g.rolname, 'public'), r.name, string_agg(a.privilege_type, ', ' order by a.privilege_type), r.oid::int8, 0, ''
 from rel r cross join lateral aclexplode(r.relacl) a left join pg_roles g on g.oid = a.grantee
@@ -55,12 +55,12 @@ union all
 select 'constraint', r.name || '.' || k.conname, r.name, pg_get_constraintdef(k.oid), k.oid::int8, 0,
   json_build_object('type', k.contype::text, 'valid', k.convalidated, 'on_delete', k.confdeltype::text,
     'references', case when k.confrelid <> 0 then k.confrelid::regclass::text end,
-    'columns', (select json_agg(a.attname order by p.n) from unnest(k.conkey) with ordinality p(att, n) join pg_attribute a on a.attrelid = k.conrelid and a.attnum = p.att))::text
+    'of', k.conrelid::int8, 'numbers', k.conkey)::text
 from pg_constraint k join rel r on r.oid = k.conrelid where k.contype <> 'n'
 union all
 select 'index', r.nspname || '.' || c.relname, r.name, pg_get_indexdef(i.indexrelid) || case when i.indisvalid then '' else ' INVALID' end, c.oid::int8, 0,
   json_build_object('unique', i.indisunique, 'valid', i.indisvalid, 'partial', i.indpred is not null,
-    'columns', (select json_agg(a.attname order by p.n) from unnest(i.indkey::int2[]) with ordinality p(att, n) join pg_attribute a on a.attrelid = i.indrelid and a.attnum = p.att))::text
+    'of', i.indrelid::int8, 'numbers', i.indkey::int2[])::text
 from pg_index i join rel r on r.oid = i.indrelid join pg_class c on c.oid = i.indexrelid where r.relkind <> 't'
 union all
 select 'rule', r.name || '.' || w.rulename, r.name, pg_get_ruledef(w.oid), w.oid::int8, 0, '' from pg_rewrite w join rel r on r.oid = w.ev_class where w.rulename <> '_RETURN'

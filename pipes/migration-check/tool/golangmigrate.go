@@ -2,6 +2,7 @@ package tool
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,21 +42,52 @@ func (g GolangMigrate) table() string {
 
 // Up applies what is pending, all in one session, as the library does.
 func (g GolangMigrate) Up(ctx context.Context, d *server.Database, f *folder.Folder) error {
-	return g.run(ctx, d, f, Up, func(m *migrate.Migrate) error { return m.Up() })
+	return g.run(ctx, d, f, Up, d.Open(), func(m *migrate.Migrate) error { return m.Up() })
+}
+
+// UpTelling is Up, and tells whether its session is then as at the start.
+func (g GolangMigrate) UpTelling(ctx context.Context, d *server.Database, f *folder.Folder) (clean bool, err error) {
+	var conn *pgx.Conn
+	var before server.Session
+	made := 0
+	db := d.OpenNoting(func(ctx context.Context, c *pgx.Conn) (err error) {
+		made++
+		conn = c
+		before, err = server.SessionOf(ctx, c)
+		return err
+	})
+	err = g.run(ctx, d, f, Up, db, func(m *migrate.Migrate) error {
+		if err := m.Up(); err != nil {
+			return err
+		}
+		after, err := server.SessionOf(ctx, conn)
+		clean = err == nil && made == 1 && before.Equal(after)
+		return nil
+	})
+	return clean, err
 }
 
 // Step is Steps(1) or Steps(-1). That a down file does not exist is no error to the
 // library, which then changes the version and nothing else.
 func (g GolangMigrate) Step(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction) error {
-	return g.run(ctx, d, f, direction, func(m *migrate.Migrate) error { return m.Steps(int(direction)) })
+	return g.run(ctx, d, f, direction, d.Open(), func(m *migrate.Migrate) error { return m.Steps(int(direction)) })
 }
 
-func (g GolangMigrate) run(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, do func(*migrate.Migrate) error) error {
+// Record is Force.
+func (g GolangMigrate) Record(ctx context.Context, d *server.Database, f *folder.Folder) error {
+	version, err := strconv.Atoi(f.Migrations[len(f.Migrations)-1].Version.String())
+	if err != nil {
+		return exit.Unablef("golang-migrate: %w", err)
+	}
+	return g.run(ctx, d, f, Up, d.Open(), func(m *migrate.Migrate) error { return m.Force(version) })
+}
+
+func (g GolangMigrate) run(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, db *sql.DB, do func(*migrate.Migrate) error) error {
 	source, err := iofs.New(inMemory(f), ".")
 	if err != nil {
 		return exit.Refusedf("golang-migrate refuses %s: %w", f.Path, err)
 	}
-	driver, err := pgxv5.WithInstance(d.Open(), &pgxv5.Config{MigrationsTable: g.table()})
+	driver, err := pgxv5.WithInstance(db, &pgxv5.Config{MigrationsTable: g.table()})
 	if err != nil {
 		return exit.Unablef("golang-migrate: %w", d.Server().Explain(err))
 	}

@@ -32,7 +32,17 @@ func (SQL) Bookkeeping() []string {
 
 // Up applies what is pending.
 func (s SQL) Up(ctx context.Context, d *server.Database, f *folder.Folder) error {
-	return s.with(ctx, d, func(conn *pgx.Conn, done map[string]bool) error {
+	_, err := s.UpTelling(ctx, d, f)
+	return err
+}
+
+// UpTelling is Up, and tells whether its session is then as at the start.
+func (s SQL) UpTelling(ctx context.Context, d *server.Database, f *folder.Folder) (clean bool, err error) {
+	err = s.with(ctx, d, func(conn *pgx.Conn, done map[string]bool) error {
+		before, err := server.SessionOf(ctx, conn)
+		if err != nil {
+			return err
+		}
 		nothing := true
 		for _, m := range f.Migrations {
 			if done[m.Version.String()] || !m.Up.Exists() {
@@ -46,8 +56,11 @@ func (s SQL) Up(ctx context.Context, d *server.Database, f *folder.Folder) error
 		if nothing {
 			return ErrNothing
 		}
+		after, err := server.SessionOf(ctx, conn)
+		clean = err == nil && before.Equal(after)
 		return nil
 	})
+	return clean, err
 }
 
 // Step applies the next migration or takes the last one back.
@@ -67,6 +80,14 @@ func (s SQL) Step(ctx context.Context, d *server.Database, f *folder.Folder, dir
 			return ErrNothing
 		}
 		return s.apply(ctx, conn, *next, direction)
+	})
+}
+
+// Record adds the version.
+func (s SQL) Record(ctx context.Context, d *server.Database, f *folder.Folder) error {
+	return s.with(ctx, d, func(conn *pgx.Conn, _ map[string]bool) error {
+		_, err := conn.Exec(ctx, "insert into "+applied+" values ($1)", f.Migrations[len(f.Migrations)-1].Version.String())
+		return err
 	})
 }
 

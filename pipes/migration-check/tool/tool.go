@@ -25,6 +25,19 @@ type Tool interface {
 	Step(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction) error
 }
 
+// Telling is a tool that works in one session of its own making.
+type Telling interface {
+	// UpTelling is Up, and tells whether the session is then as it was at the start: a file
+	// after it meets the same in a new session. That nothing was pending is not clean.
+	UpTelling(ctx context.Context, d *server.Database, f *folder.Folder) (clean bool, err error)
+}
+
+// Recording is a tool whose migrations others may apply as well.
+type Recording interface {
+	// Record writes down that the last migration of the folder is applied, as Step does.
+	Record(ctx context.Context, d *server.Database, f *folder.Folder) error
+}
+
 // Direction of a step.
 type Direction int
 

@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 )
 
 // look takes down what the statement that just ran did, inside its transaction.
@@ -27,7 +30,7 @@ func (t *tracer) look(ctx context.Context, step *Step) error {
 	if err := t.files(ctx, step); err != nil {
 		return err
 	}
-	if step.Statement.ChangesData() {
+	if step.Statement.ChangesData() || setsOnly(step.Statement) {
 		return nil // which saves the dearest look; triggers do not change schemas
 	}
 	after, err := t.snapshot(ctx)
@@ -38,6 +41,9 @@ func (t *tracer) look(ctx context.Context, step *Step) error {
 	t.schema = after
 	return nil
 }
+
+// setsOnly tells statements that change how others run, and nothing in a database.
+func setsOnly(s statement.Statement) bool { return s.Is("set") || s.Is("reset") || s.Is("lock") }
 
 func (t *tracer) snapshot(ctx context.Context) (*schema.Snapshot, error) {
 	if t.open {
@@ -174,28 +180,18 @@ func (t *tracer) files(ctx context.Context, step *Step) error {
 	return err
 }
 
-// settings calls with each that the session has set, and the role it acts as.
-func (t *tracer) settings(ctx context.Context, with func(name, value string)) error {
-	rows, err := t.conn.Query(ctx, `select name, setting from pg_settings where source = 'session' and name not in ('application_name', 'transaction_read_only')
-		union all select 'role', current_user::text where current_user <> session_user
-		union all select 'temporary table ' || relname, '' from pg_class where relpersistence = 't' and relkind = 'r' and pg_table_is_visible(oid)`)
+// leaks are what the session has now and did not have at the start, or has otherwise.
+func (t *tracer) leaks(ctx context.Context) error {
+	now, err := server.SessionOf(ctx, t.conn)
 	if err != nil {
 		return err
 	}
-	var name, value string
-	_, err = pgx.ForEachRow(rows, []any{&name, &value}, func() error {
-		with(name, value)
-		return nil
-	})
-	return err
-}
-
-func (t *tracer) leaks(ctx context.Context) error {
-	return t.settings(ctx, func(name, value string) {
-		if t.session[name] != value || name != "" && value == "" {
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if value := now[name]; t.session[name] != value || value == "" {
 			t.trace.Leaks = append(t.trace.Leaks, name)
 		}
-	})
+	}
+	return nil
 }
 
 func byName(a, b Relation) int { return cmp.Compare(a.Name, b.Name) }

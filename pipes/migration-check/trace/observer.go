@@ -24,7 +24,7 @@ type Observer struct {
 
 // Observe begins to look at a connection, which must be idle.
 func Observe(ctx context.Context, conn *pgx.Conn, o Options) (*Observer, error) {
-	t := &tracer{conn: conn, options: o, trace: &Trace{}, session: map[string]string{}}
+	t := &tracer{conn: conn, options: o, trace: &Trace{}}
 	if err := t.begin(ctx); err != nil {
 		return nil, err
 	}

@@ -82,6 +82,8 @@ type Options struct {
 	// Existing are the relations that production has; nil is those at the start of this
 	// file. What an earlier migration of the same change made is empty and unused.
 	Existing map[int64]bool
+	// Before is the schema at the start, where it is known; nil is read.
+	Before *schema.Snapshot
 	// Undo takes everything back at the end, so that no copy of the database is needed. It
 	// is for files that Undoable allows.
 	Undo bool
@@ -109,7 +111,7 @@ func Run(ctx context.Context, d *server.Database, text string, o Options) (*Trac
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	t := &tracer{conn: conn, server: d.Server(), options: o, trace: &Trace{}, session: map[string]string{}}
+	t := &tracer{conn: conn, server: d.Server(), options: o, trace: &Trace{}}
 	if err := t.run(ctx, statement.Split(text)); err != nil {
 		return nil, fmt.Errorf("tracing: %w", d.Server().Explain(err))
 	}
@@ -121,7 +123,7 @@ type tracer struct {
 	server  *server.Server
 	options Options
 	trace   *Trace
-	session map[string]string // settings at the start
+	session server.Session // at the start
 
 	relations map[int64]Relation // that count, by oid
 	held      map[int64]Mode     // in the current transaction
@@ -169,15 +171,18 @@ func (t *tracer) run(ctx context.Context, statements []statement.Statement) erro
 // begin reads what is there.
 func (t *tracer) begin(ctx context.Context) error {
 	var err error
-	if t.schema, err = schema.Of(ctx, t.conn, t.options.Ignore...); err != nil {
-		return err
+	if t.schema = t.options.Before; t.schema == nil {
+		if t.schema, err = schema.Of(ctx, t.conn, t.options.Ignore...); err != nil {
+			return err
+		}
 	}
 	t.trace.Before = t.schema
 	if t.relations, err = relations(ctx, t.conn, t.options.Existing); err != nil {
 		return err
 	}
 	t.forget()
-	return t.settings(ctx, func(name, value string) { t.session[name] = value })
+	t.session, err = server.SessionOf(ctx, t.conn)
+	return err
 }
 
 // forget starts a transaction's account.
