@@ -16,7 +16,7 @@ func Read(clone, pipeline string) (vars map[string]string, reason string, err er
 	ignored := func(format string, args ...any) (map[string]string, string, error) {
 		return nil, fmt.Sprintf("%s is ignored: %s", path.Join(folder, variables), fmt.Sprintf(format, args...)), nil
 	}
-	text, err := readVariables(clone)
+	text, err := readOwn(clone, variables)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, "", nil
@@ -25,7 +25,7 @@ func Read(clone, pipeline string) (vars map[string]string, reason string, err er
 	case err != nil:
 		return nil, "", fmt.Errorf("reading the outputs of earlier pipes: %w", err)
 	}
-	tracked, err := isTracked(clone)
+	tracked, err := isTracked(clone, variables)
 	if err != nil {
 		return ignored("cannot tell whether git tracks it: %v", err)
 	}
@@ -50,8 +50,8 @@ func Read(clone, pipeline string) (vars map[string]string, reason string, err er
 	return vars, "", nil
 }
 
-// readVariables reads the file without making anything.
-func readVariables(clone string) ([]byte, error) {
+// readOwn reads a file of the outputs without making anything.
+func readOwn(clone, file string) ([]byte, error) {
 	name := filepath.Join(clone, folder)
 	info, err := os.Lstat(name)
 	if err != nil {
@@ -66,5 +66,5 @@ func readVariables(clone string) ([]byte, error) {
 	}
 	d := &directory{root: root}
 	defer d.Close()
-	return d.read(variables)
+	return d.read(file)
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/index"
 )
 
-// isTracked tells whether the outputs, or the folder itself as a link or a
-// submodule, are in git's index. A folder without git tracks nothing.
+// isTracked tells whether a file of the outputs, or the folder itself as a link or a
+// submodule, is in git's index. A folder without git tracks nothing.
 //
 // The index is read, not git asked: an image need not have git, and git
 // refuses a clone of another user. Letters' case is ignored, because some
 // file systems do so.
-func isTracked(clone string) (bool, error) {
+func isTracked(clone, name string) (bool, error) {
 	file, err := os.Open(indexPath(clone))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -30,7 +30,7 @@ func isTracked(clone string) (bool, error) {
 		return false, err
 	}
 	for _, entry := range idx.Entries {
-		if strings.EqualFold(entry.Name, folder) || strings.EqualFold(entry.Name, folder+"/"+variables) {
+		if strings.EqualFold(entry.Name, folder) || strings.EqualFold(entry.Name, folder+"/"+name) {
 			return true, nil
 		}
 	}

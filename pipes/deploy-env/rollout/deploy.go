@@ -26,6 +26,7 @@ type deployer struct {
 	op      *release.Operator // of the servers, and as far as it goes of the base
 	made    made
 	preview preview
+	before  *ledger.Release // what was live when the servers were looked at; nil: nothing
 }
 
 // Run does what the settings ask for.

@@ -34,6 +34,7 @@ func (d *deployer) servers(ctx context.Context, record *image.Record, base map[s
 	if err != nil {
 		return nil, err
 	}
+	d.before = ledger.Running(past)
 	if ours {
 		return d.follow(ctx, now, record, past)
 	}
@@ -132,6 +133,7 @@ func (d *deployer) follow(ctx context.Context, now *stack.Stack, record *image.R
 // startRecord is what is known of a release before it begins.
 func (d *deployer) startRecord(record *image.Record, parameters map[string]string, template string, past []ledger.Record) ledger.Record {
 	r := d.op.StartRecord(ledger.WhyDeploy, record.Commit, release.ImageOf(record), parameters, template, past)
+	r.Schema = d.schema(record.Commit, ledger.Running(past))
 	// Without a clone, or in one that is cut off, it is not known when the commit was made.
 	if c, err := clone.Open(d.rt.CloneDir()); err == nil {
 		if commit, err := c.Commit(record.Commit); err == nil {
@@ -160,6 +162,7 @@ func (d *deployer) conclude(ctx context.Context, ended *release.Ending, record *
 		return nil, err
 	}
 	d.rt.Console.Success("%s runs image %s of commit %.12s", d.file.Environment, record.Image, record.Commit)
+	d.wayBack(ended.Stack)
 	return d.result(record, OutcomeReleased), nil
 }
 
