@@ -20,12 +20,15 @@ import (
 // about recognises requests of an action of CloudFormation on the servers stack, or on a
 // change set once one of that stack was asked for.
 func about(action string) func(*http.Request) bool {
+	var mu sync.Mutex // the ledger is read by several at a time
 	proposed := false
 	return func(r *http.Request) bool {
 		form, err := url.ParseQuery(bodyOf(r))
 		if err != nil {
 			return false
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		name := form.Get("StackName")
 		ours := name == serversStack || strings.Contains(name, ":stack/"+serversStack+"/") || name == "" && proposed
 		proposed = proposed || ours && form.Get("Action") == "CreateChangeSet"
