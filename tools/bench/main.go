@@ -63,6 +63,7 @@ var parts = []part{
 	{"ledger", nil, releasesHistory},
 	{"gates", []string{"lint-gate"}, gates},
 	{"migrations", []string{"migration-check"}, migrations},
+	{"test-env", nil, shows},
 }
 
 // bench measures all parts, or the one that is named.
