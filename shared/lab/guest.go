@@ -27,7 +27,7 @@ func (l *Lab) guest(ctx context.Context, b machine.Boot) {
 		<-ctx.Done()
 		return
 	}
-	if !sleep(ctx, l.boot) {
+	if !sleep(ctx, l.Boot) {
 		return
 	}
 	api := reach(b.Transport)
@@ -44,7 +44,7 @@ func (l *Lab) guest(ctx context.Context, b machine.Boot) {
 		delete(l.up, b.Instance)
 		l.mu.Unlock()
 	}()
-	if !sleep(ctx, l.boot) || !l.answered(ctx, u, b) {
+	if !sleep(ctx, l.Boot) || !l.answered(ctx, u, b) {
 		return
 	}
 	signal(ctx, api, u, b, cfntypes.ResourceSignalStatusSuccess)
@@ -81,7 +81,7 @@ func (l *Lab) fail(ctx context.Context, api Clients, u contract.UserData, b mach
 	}
 	state, _ := contract.State{Reason: why}.Marshal() // texts always have a JSON form
 	for key, content := range map[string]string{
-		place.Log(u.Role, b.Instance): u.Role + " | panic\n", place.State(u.Role, b.Instance): string(state),
+		place.Log(u.Role, b.Instance): u.Role + " | panic: no database\n", place.State(u.Role, b.Instance): string(state),
 	} {
 		if _, err := api.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: &place.Bucket, Key: &key, Body: strings.NewReader(content)}); err != nil {
 			fmt.Fprintln(b.Console, err)

@@ -68,19 +68,29 @@ type Lab struct {
 
 	Wire      func(http.RoundTripper) http.RoundTripper // stands between pipes and the cloud; nil: nothing does
 	Bitbucket *fake.Server                              // nil: nobody calls it
+	Git       http.Handler                              // the server http://git.local; nil: there is none
+
+	Boot time.Duration // see Tempo
 
 	// Sick says why a server fails, from what it is told; blank, it does not. Nil: none does.
 	Sick func(contract.UserData) string
 
-	boot time.Duration
-	mu   sync.Mutex
-	up   map[string]string // role of the servers that do their work, by id
+	mu sync.Mutex
+	up map[string]string // role of the servers that do their work, by id
 }
 
 // New makes an account with all that account.yml makes for the application.
 func New(t *testing.T, at Tempo) *Lab {
 	t.Helper()
-	l := &Lab{T: t, Clone: t.TempDir(), boot: at.Boot, up: map[string]string{}}
+	l := Bare(t, at)
+	l.Cloud.AddApplication(Application)
+	return l
+}
+
+// Bare makes an account in which account.yml made nothing for the application.
+func Bare(t *testing.T, at Tempo) *Lab {
+	t.Helper()
+	l := &Lab{T: t, Clone: t.TempDir(), Boot: at.Boot, up: map[string]string{}}
 	var err error
 	l.Cloud, err = localcloud.New(localcloud.Options{Timing: at.Timing, Machines: simulated.New(l.guest), Endpoint: endpoint, Health: l.health})
 	if err != nil {
@@ -92,7 +102,6 @@ func New(t *testing.T, at Tempo) *Lab {
 		}
 	})
 	l.drain()
-	l.Cloud.AddApplication(Application)
 	return l
 }
 

@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -52,7 +53,7 @@ func (l *Lab) Run(main func(pipe.World) int, interrupt <-chan struct{}, plan fau
 	return Outcome{Code: exit.Code(code), Log: log.String(), Calls: transport.Log()}
 }
 
-// beside sends calls of Bitbucket's API there, and all others to AWS.
+// beside sends calls of Bitbucket's API and of git there, and all others to AWS.
 type beside struct {
 	aws http.RoundTripper
 	lab *Lab
@@ -62,6 +63,13 @@ type beside struct {
 func (b beside) RoundTrip(r *http.Request) (*http.Response, error) {
 	if b.lab.Bitbucket != nil && r.URL.Host == "api.bitbucket.org" {
 		return b.lab.Bitbucket.RoundTripper().RoundTrip(r)
+	}
+	if b.lab.Git != nil && r.URL.Host == "git.local" {
+		answer := httptest.NewRecorder()
+		in := r.Clone(r.Context())
+		in.RequestURI = r.URL.RequestURI()
+		b.lab.Git.ServeHTTP(answer, in)
+		return answer.Result(), nil
 	}
 	return b.aws.RoundTrip(r)
 }

@@ -45,11 +45,7 @@ func (l *Lab) When(what string, happened func() bool) {
 
 // Running are the servers by image, without build servers: "shop-111111111111 3".
 func (l *Lab) Running() []string {
-	names := map[string]string{}
-	for _, img := range l.Cloud.Images() {
-		names[img.ID] = img.Name
-	}
-	count := map[string]int{}
+	names, count := l.images(), map[string]int{}
 	for _, i := range l.Cloud.Instances() {
 		if name := names[i.Image]; name != "" && (i.State == "running" || i.State == "pending") {
 			count[name]++
@@ -96,9 +92,23 @@ func (l *Lab) State() []string {
 		}
 		lines = append(lines, line)
 	}
-	lines = append(lines, l.Running()...)
+	names := l.images()
+	for _, i := range l.Cloud.Instances() {
+		if i.State != "terminated" && i.State != "shutting-down" {
+			lines = append(lines, "server of "+names[i.Image]+" "+i.State)
+		}
+	}
 	slices.Sort(lines)
 	return lines
+}
+
+// images are the names of the account's images by id.
+func (l *Lab) images() map[string]string {
+	names := map[string]string{}
+	for _, img := range l.Cloud.Images() {
+		names[img.ID] = img.Name
+	}
+	return names
 }
 
 func (l *Lab) stacks() []string {
@@ -142,17 +152,19 @@ func (l *Lab) groups() []string {
 }
 
 // Guard looks every second, from now until it is told to stop, whether the servers' stack
-// has fewer servers of web and worker in service than now, or two schedulers.
-func (l *Lab) Guard(stackName string) (stop func()) {
+// has fewer servers of web and worker in service than now, or two schedulers. The end
+// tells the lowest numbers that it saw.
+func (l *Lab) Guard(stackName string) (stop func() map[string]int) {
 	l.T.Helper()
-	return l.GuardLeast(stackName, l.inService(l.Stack(stackName).Resources["WebTargets"].Physical))
+	return l.GuardLeast(stackName, l.InService(l.Stack(stackName).Resources["WebTargets"].Physical))
 }
 
 // GuardLeast is a Guard of at least so many servers by role, which may be fewer than there
 // are now: in the middle of a release there are two of each.
-func (l *Lab) GuardLeast(stackName string, start map[string]int) (stop func()) {
+func (l *Lab) GuardLeast(stackName string, start map[string]int) (stop func() map[string]int) {
 	l.T.Helper()
 	targets := l.Stack(stackName).Resources["WebTargets"].Physical
+	lowest := l.InService(targets)
 	end := make(chan struct{})
 	var looking sync.WaitGroup
 	looking.Go(func() {
@@ -164,8 +176,9 @@ func (l *Lab) GuardLeast(stackName string, start map[string]int) (stop func()) {
 				return
 			case <-tick.C:
 			}
-			now := l.inService(targets)
+			now := l.InService(targets)
 			for _, role := range []string{"web", "worker"} {
+				lowest[role] = min(lowest[role], now[role])
 				if now[role] < start[role] {
 					said = true
 					l.T.Errorf("after %s %d servers of %s were in service, at least %d must be", time.Since(began), now[role], role, start[role])
@@ -177,15 +190,16 @@ func (l *Lab) GuardLeast(stackName string, start map[string]int) (stop func()) {
 			}
 		}
 	})
-	return func() {
+	return func() map[string]int {
 		close(end)
 		looking.Wait()
+		return lowest
 	}
 }
 
-// inService are the servers that do their work at this moment, by role: those of web that
+// InService are the servers that do their work at this moment, by role: those of web that
 // the balancer calls healthy, and of other roles those that are up.
-func (l *Lab) inService(targets string) map[string]int {
+func (l *Lab) InService(targets string) map[string]int {
 	count := map[string]int{}
 	for _, t := range l.Cloud.Targets(targets) {
 		if t.State == "healthy" {

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/lab"
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 )
 
@@ -37,17 +38,17 @@ func about(action string) func(*http.Request) bool {
 }
 
 // first lets something happen just before the first such call arrives.
-func (l *lab) first(action string, happen func()) {
+func (l *place) first(action string, happen func()) {
 	var once sync.Once
 	is := about(action)
-	l.wire = func(next http.RoundTripper) http.RoundTripper {
+	l.Wire = func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			if is(r) {
 				once.Do(func() {
-					wire := l.wire
-					l.wire = nil // what happens is not disturbed
+					wire := l.Wire
+					l.Wire = nil // what happens is not disturbed
 					happen()
-					l.wire = wire
+					l.Wire = wire
 				})
 			}
 			return next.RoundTrip(r)
@@ -57,9 +58,9 @@ func (l *lab) first(action string, happen func()) {
 
 // answer gives an error to such calls, so many times: one that the local cloud does not
 // give, or not to these calls.
-func (l *lab) answer(action string, times int, code, message string) {
+func (l *place) answer(action string, times int, code, message string) {
 	is := about(action)
-	l.wire = func(next http.RoundTripper) http.RoundTripper {
+	l.Wire = func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			if !is(r) || times == 0 {
 				return next.RoundTrip(r)
@@ -75,7 +76,7 @@ func (l *lab) answer(action string, times int, code, message string) {
 }
 
 // rival is another pipeline that starts a release, which fails in the end.
-func (l *lab) rival() {
+func (l *place) rival() {
 	l.deploy(broken, nth(execute, 1, fault.KilledAfter), "BITBUCKET_BUILD_NUMBER=7")
 }
 
@@ -83,7 +84,7 @@ func (l *lab) rival() {
 // to the second.
 type conflict struct {
 	name  string
-	meet  func(l *lab) // after the first commit is live
+	meet  func(l *place) // after the first commit is live
 	code  exit.Code
 	words []string
 	never string // what must not be in the log
@@ -98,65 +99,65 @@ const gaveWay = "Somebody else changes staging at this moment"
 // pipe cannot cause, the words are AWS's. CancelUpdateStack is not called, so its refusal
 // is not met.
 var conflicts = []conflict{
-	{name: "ValidationError: busy, when it is proposed", meet: func(l *lab) { l.first("CreateChangeSet", l.rival) },
+	{name: "ValidationError: busy, when it is proposed", meet: func(l *place) { l.first("CreateChangeSet", l.rival) },
 		words: []string{gaveWay, "is in UPDATE_IN_PROGRESS state and can not be updated", "started by pipeline 7"}},
-	{name: "ValidationError: the same release by somebody else", meet: func(l *lab) {
+	{name: "ValidationError: the same release by somebody else", meet: func(l *place) {
 		l.first("CreateChangeSet", func() { l.deploy(good2, nth(execute, 1, fault.KilledAfter), "BITBUCKET_BUILD_NUMBER=7") })
 	}, words: []string{gaveWay, "An update to the same image is under way already, started by pipeline 7: following it"}},
-	{name: "ChangeSetNotFound: while it is worked out", meet: func(l *lab) { l.first("DescribeChangeSet", l.rival) },
+	{name: "ChangeSetNotFound: while it is worked out", meet: func(l *place) { l.first("DescribeChangeSet", l.rival) },
 		words: []string{gaveWay, "ChangeSetNotFound", "started by pipeline 7"}},
-	{name: "ChangeSetNotFound: when it is executed", meet: func(l *lab) { l.first("ExecuteChangeSet", l.rival) },
+	{name: "ChangeSetNotFound: when it is executed", meet: func(l *place) { l.first("ExecuteChangeSet", l.rival) },
 		words: []string{gaveWay, "ChangeSetNotFound", "started by pipeline 7"}},
-	{name: "InvalidChangeSetStatus", meet: func(l *lab) { l.first("ExecuteChangeSet", l.executeAll) },
+	{name: "InvalidChangeSetStatus", meet: func(l *place) { l.first("ExecuteChangeSet", l.executeAll) },
 		words: []string{gaveWay, "InvalidChangeSetStatus", "is busy (UPDATE_IN_PROGRESS)"}},
-	{name: "ValidationError: stack missing", meet: func(l *lab) {
+	{name: "ValidationError: stack missing", meet: func(l *place) {
 		l.first("CreateChangeSet", func() {
 			name := serversStack
-			if _, err := reach(l.cloud.Transport()).cfn.DeleteStack(l.t.Context(), &cloudformation.DeleteStackInput{StackName: &name}); err != nil {
-				l.t.Error(err)
+			if _, err := l.Reach().CFN.DeleteStack(l.T.Context(), &cloudformation.DeleteStackInput{StackName: &name}); err != nil {
+				l.T.Error(err)
 			}
 			l.until("")
 		})
 	}, words: []string{gaveWay, "Stack [shop-staging] does not exist", "+ WebGroup"}, outage: true},
-	{name: "AlreadyExistsException", meet: func(l *lab) { l.deploy(good2, nth(execute, 1, fault.KilledBefore), "BITBUCKET_BUILD_NUMBER=42") }, never: gaveWay},
-	{name: "ValidationError: ROLLBACK_COMPLETE", meet: func(l *lab) {
+	{name: "AlreadyExistsException", meet: func(l *place) { l.deploy(good2, nth(execute, 1, fault.KilledBefore), "BITBUCKET_BUILD_NUMBER=42") }, never: gaveWay},
+	{name: "ValidationError: ROLLBACK_COMPLETE", meet: func(l *place) {
 		l.answer("CreateChangeSet", 1, "ValidationError", "Stack:arn:aws:cloudformation:us-east-1:111122223333:stack/shop-staging/1 is in ROLLBACK_COMPLETE state and can not be updated.")
 	}, words: []string{gaveWay}},
 	// The stack is looked at twice before anything is done: at first only to say what will happen.
-	{name: "ValidationError: another one takes its rollback up", meet: func(l *lab) { l.claim("UPDATE_ROLLBACK_FAILED", 2) },
+	{name: "ValidationError: another one takes its rollback up", meet: func(l *place) { l.claim("UPDATE_ROLLBACK_FAILED", 2) },
 		words: []string{"continuing it", gaveWay, "state and can not continue update rollback"}},
-	{name: "ValidationError: busy for ever", meet: func(l *lab) {
+	{name: "ValidationError: busy for ever", meet: func(l *place) {
 		l.answer("CreateChangeSet", 100, "ValidationError", "Stack:arn:aws:cloudformation:us-east-1:111122223333:stack/shop-staging/1 is in UPDATE_IN_PROGRESS state and can not be updated.")
 	}, code: exit.Unable, words: []string{gaveWay, "✖ a change set for stack shop-staging cannot be made"}},
-	{name: "ValidationError: the template", meet: func(l *lab) {
+	{name: "ValidationError: the template", meet: func(l *place) {
 		l.answer("CreateChangeSet", 100, "ValidationError", "Template format error: Unresolved resource dependencies [Nobody] in the Resources block of the template")
 	}, code: exit.Unable, words: []string{"✖ a change set for stack shop-staging cannot be made", "Unresolved resource dependencies"}, never: gaveWay},
-	{name: "InsufficientCapabilitiesException", meet: func(l *lab) {
+	{name: "InsufficientCapabilitiesException", meet: func(l *place) {
 		l.answer("CreateChangeSet", 100, "InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]")
 	}, code: exit.Unable, words: []string{"✖ a change set for stack shop-staging cannot be made", "CAPABILITY_IAM"}, never: gaveWay},
-	{name: "LimitExceededException", meet: func(l *lab) {
+	{name: "LimitExceededException", meet: func(l *place) {
 		l.answer("CreateChangeSet", 100, "LimitExceededException", "ChangeSet limit exceeded for stack shop-staging")
 	}, code: exit.Unable, words: []string{"✖ a change set for stack shop-staging cannot be made", "limit exceeded"}, never: gaveWay},
-	{name: "TokenAlreadyExistsException", meet: func(l *lab) {
+	{name: "TokenAlreadyExistsException", meet: func(l *place) {
 		l.answer("ExecuteChangeSet", 100, "TokenAlreadyExistsException", "A client request token already exists")
 	}, code: exit.Unable, words: []string{"✖ the change of stack shop-staging cannot be started", "TokenAlreadyExistsException"}, never: gaveWay},
-	{name: "Throttling: for a while", meet: func(l *lab) { l.answer("CreateChangeSet", patience-1, "Throttling", "Rate exceeded") }, never: gaveWay},
-	{name: "Throttling: for ever", meet: func(l *lab) { l.answer("CreateChangeSet", 100, "Throttling", "Rate exceeded") },
+	{name: "Throttling: for a while", meet: func(l *place) { l.answer("CreateChangeSet", patience-1, "Throttling", "Rate exceeded") }, never: gaveWay},
+	{name: "Throttling: for ever", meet: func(l *place) { l.answer("CreateChangeSet", 100, "Throttling", "Rate exceeded") },
 		code: exit.Unable, words: []string{"✖ a change set for stack shop-staging cannot be made", "Rate exceeded"}, never: gaveWay},
 }
 
 // executeAll executes whatever is proposed, as a person in the console might.
-func (l *lab) executeAll() {
-	ctx, api, name := l.t.Context(), reach(l.cloud.Transport()).cfn, serversStack
+func (l *place) executeAll() {
+	ctx, api, name := l.T.Context(), l.Reach().CFN, serversStack
 	sets, err := api.ListChangeSets(ctx, &cloudformation.ListChangeSetsInput{StackName: &name})
 	if err != nil {
-		l.t.Error(err)
+		l.T.Error(err)
 		return
 	}
 	for _, c := range sets.Summaries {
 		if c.ExecutionStatus == "AVAILABLE" {
 			if _, err := api.ExecuteChangeSet(ctx, &cloudformation.ExecuteChangeSetInput{ChangeSetName: c.ChangeSetId, DisableRollback: aws.Bool(false)}); err != nil {
-				l.t.Error(err)
+				l.T.Error(err)
 			}
 		}
 	}
@@ -170,25 +171,25 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
-func (c conflict) play(t *testing.T, l *lab) {
+func (c conflict) play(t *testing.T, l *place) {
 	l.live()
 	stop := func() map[string]int { return nil }
 	if !c.outage {
-		stop = l.guard()
+		stop = l.Guard(serversStack)
 	}
 	c.meet(l)
 	words := c.words
 	if c.code == exit.Passed {
 		words = append(words, "staging runs image")
 	}
-	o := l.deploy(good2, nil, "BITBUCKET_BUILD_NUMBER=42", "DEBUG=true").expect(t, c.code, words...)
-	if c.never != "" && strings.Contains(o.log, c.never) {
-		t.Errorf("%q is in the log:\n%s", c.never, o.log)
+	o := l.deploy(good2, nil, "BITBUCKET_BUILD_NUMBER=42", "DEBUG=true").Expect(t, c.code, words...)
+	if c.never != "" && strings.Contains(o.Log, c.never) {
+		t.Errorf("%q is in the log:\n%s", c.never, o.Log)
 	}
 	if c.code != exit.Passed {
 		l.checkRunning("after it", "shop-111111111111 4")
-		l.wire = nil
-		l.deploy(good2, nil, "BITBUCKET_BUILD_NUMBER=43").expect(t, exit.Passed, "staging runs image")
+		l.Wire = nil
+		l.deploy(good2, nil, "BITBUCKET_BUILD_NUMBER=43").Expect(t, exit.Passed, "staging runs image")
 	}
 	stop()
 	l.checkRunning("in the end", "shop-222222222222 4")
@@ -196,15 +197,15 @@ func (c conflict) play(t *testing.T, l *lab) {
 
 // TestProtectedStackIsNotDestroyed: somebody has protected it in the console.
 func TestProtectedStackIsNotDestroyed(t *testing.T) {
-	shortStory(t, func(t *testing.T, l *lab) {
+	shortStory(t, func(t *testing.T, l *place) {
 		l.live()
 		name := serversStack
-		if _, err := reach(l.cloud.Transport()).cfn.UpdateTerminationProtection(t.Context(), &cloudformation.UpdateTerminationProtectionInput{
+		if _, err := l.Reach().CFN.UpdateTerminationProtection(t.Context(), &cloudformation.UpdateTerminationProtectionInput{
 			StackName: &name, EnableTerminationProtection: aws.Bool(true),
 		}); err != nil {
 			t.Fatal(err)
 		}
-		l.deploy(good1, nil, "ACTION=destroy").expect(t, exit.Unable, "stack shop-staging cannot be deleted", "TerminationProtection is enabled")
+		l.deploy(good1, nil, "ACTION=destroy").Expect(t, exit.Unable, "stack shop-staging cannot be deleted", "TerminationProtection is enabled")
 		l.checkRunning("after it", "shop-111111111111 4")
 	})
 }
@@ -215,18 +216,18 @@ func TestFirstDeploysAtOnce(t *testing.T) {
 	for _, later := range []time.Duration{0, time.Second, 3 * time.Second, 10 * time.Second} {
 		for name, commit := range map[string]string{"same": good1, "other": good2} {
 			t.Run(fmt.Sprintf("%s commit after %s", name, later), func(t *testing.T) {
-				shortStory(t, func(t *testing.T, l *lab) {
+				shortStory(t, func(t *testing.T, l *place) {
 					var both sync.WaitGroup
-					var first, second outcome
+					var first, second lab.Outcome
 					both.Go(func() { first = l.deploy(good1, nil, "BITBUCKET_BUILD_NUMBER=41") })
 					both.Go(func() {
 						time.Sleep(later) //nolint:forbidigo // simulated
 						second = l.deploy(commit, nil, "BITBUCKET_BUILD_NUMBER=42")
 					})
 					both.Wait()
-					first.expect(t, exit.Passed)
-					second.expect(t, exit.Passed)
-					if running := l.running(); len(running) != 1 || !strings.HasSuffix(running[0], " 4") {
+					first.Expect(t, exit.Passed)
+					second.Expect(t, exit.Passed)
+					if running := l.Running(); len(running) != 1 || !strings.HasSuffix(running[0], " 4") {
 						t.Errorf("running: %v", running)
 					}
 				})

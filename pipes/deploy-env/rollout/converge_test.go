@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/lab"
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 )
 
@@ -69,14 +70,16 @@ var scenes = []scene{
 	{name: "destroy", before: good1, commit: good1, variables: []string{"ACTION=destroy"}, words: []string{"staging of shop is gone"}},
 }
 
-func (s scene) run(l *lab, plan fault.Plan) outcome { return l.deploy(s.commit, plan, s.variables...) }
+func (s scene) run(l *place, plan fault.Plan) lab.Outcome {
+	return l.deploy(s.commit, plan, s.variables...)
+}
 
 // prepare makes the account in which the scene plays.
-func (s scene) prepare(t *testing.T) *lab {
-	l := newLabAt(t, quick)
+func (s scene) prepare(t *testing.T) *place {
+	l := newPlaceAt(t, lab.Quick)
 	l.file(strings.Replace(stagingFile, "soak: 2m", "soak: 0m", 1))
 	if s.before != "" {
-		l.deploy(s.before, nil).expect(t, exit.Passed)
+		l.deploy(s.before, nil).Expect(t, exit.Passed)
 	}
 	return l
 }
@@ -128,9 +131,9 @@ func (s scene) undisturbed(t *testing.T) (log []fault.Call, want []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l := s.prepare(t)
-		log = s.run(l, nil).expect(t, s.code, s.words...).calls
-		s.run(l, nil).expect(t, s.code, s.words...)
-		want = l.state()
+		log = s.run(l, nil).Expect(t, s.code, s.words...).Calls
+		s.run(l, nil).Expect(t, s.code, s.words...)
+		want = l.State()
 	})
 	return log, want
 }
@@ -139,19 +142,19 @@ func (s scene) breakAndRepeat(t *testing.T, plan fault.Plan, want []string) {
 	l := s.prepare(t)
 	stop := func() map[string]int { return nil }
 	if s.before != "" && !slices.Contains(s.variables, "ACTION=destroy") {
-		stop = l.guard()
+		stop = l.Guard(serversStack)
 	}
 	first := s.run(l, plan)
-	if first.code != s.code && first.code != exit.Unable {
-		t.Errorf("the disturbed run ends with exit code %d", first.code)
+	if first.Code != s.code && first.Code != exit.Unable {
+		t.Errorf("the disturbed run ends with exit code %d", first.Code)
 	}
-	second := s.run(l, nil).expect(t, s.code, s.words...)
+	second := s.run(l, nil).Expect(t, s.code, s.words...)
 	stop()
 	l.checkLedger()
-	if diff := cmp.Diff(want, l.state()); diff != "" {
+	if diff := cmp.Diff(want, l.State()); diff != "" {
 		t.Errorf("the account after both runs (-want +got):\n%s", diff)
 	}
 	if t.Failed() {
-		t.Logf("the first run (exit code %d):\n%s\nthe second run (exit code %d):\n%s", first.code, first.log, second.code, second.log)
+		t.Logf("the first run (exit code %d):\n%s\nthe second run (exit code %d):\n%s", first.Code, first.Log, second.Code, second.Log)
 	}
 }

@@ -15,15 +15,15 @@ var guardianFile = strings.Replace(stagingFile, "min: 2, max: 4", "min: 3, max: 
 
 // scaleOut is scaling in the middle of a deploy.
 type scaleOut struct {
-	when func(*lab) bool
+	when func(*place) bool
 	to   int
 }
 
 // starting is the moment at which new servers start, soaking the one at which they serve
 // beside the old ones.
-func starting(l *lab) bool { return len(l.groupsOf("WebGroup")) == 2 }
-func soaking(l *lab) bool {
-	s := l.stack(serversStack)
+func starting(l *place) bool { return len(l.groupsOf("WebGroup")) == 2 }
+func soaking(l *place) bool {
+	s := l.Stack(serversStack)
 	return starting(l) && s.Status == "UPDATE_IN_PROGRESS" && s.Resources["SchedulerGroup"].Status == "UPDATE_COMPLETE"
 }
 
@@ -70,7 +70,7 @@ func TestGroupUpdates(t *testing.T) {
 	}
 }
 
-func (u update) play(t *testing.T, l *lab) {
+func (u update) play(t *testing.T, l *place) {
 	l.file(guardianFile)
 	for _, commit := range u.before {
 		l.deploy(commit, nil)
@@ -78,12 +78,12 @@ func (u update) play(t *testing.T, l *lab) {
 	l.resize("WebGroup", 0, u.scaled)
 	time.Sleep(2 * time.Minute) //nolint:forbidigo // simulated
 	l.checkSize("WebGroup", u.scaled)
-	stop := l.guard()
+	stop := l.Guard(serversStack)
 
 	o := l.meanwhile(0, func() { u.meanwhile.happen(l) }, u.commit)
-	o.expect(t, u.code)
+	o.Expect(t, u.code)
 	if u.code == exit.Passed && u.meanwhile.to == 0 { // and not raised to it later
-		o.expect(t, u.code, fmt.Sprintf("web: %[1]d of %[1]d servers ready", u.scaled))
+		o.Expect(t, u.code, fmt.Sprintf("web: %[1]d of %[1]d servers ready", u.scaled))
 	}
 	lowest := stop()
 	if lowest["web"] < u.scaled || lowest["worker"] < 1 {
@@ -91,12 +91,12 @@ func (u update) play(t *testing.T, l *lab) {
 	}
 	u.checkEnd(t, l)
 	if t.Failed() {
-		t.Log(o.log)
+		t.Log(o.Log)
 	}
 }
 
 // happen waits for its moment.
-func (m scaleOut) happen(l *lab) {
+func (m scaleOut) happen(l *place) {
 	if m.to == 0 {
 		return
 	}
@@ -107,11 +107,11 @@ func (m scaleOut) happen(l *lab) {
 		}
 		time.Sleep(time.Second) //nolint:forbidigo // simulated
 	}
-	l.t.Error("the moment to scale did not come")
+	l.T.Error("the moment to scale did not come")
 }
 
 // checkEnd looks at sizes and images when everything is done.
-func (u update) checkEnd(t *testing.T, l *lab) {
+func (u update) checkEnd(t *testing.T, l *place) {
 	t.Helper()
 	time.Sleep(2 * time.Minute) //nolint:forbidigo // simulated
 	groups := l.groupsOf("WebGroup")
@@ -123,7 +123,7 @@ func (u update) checkEnd(t *testing.T, l *lab) {
 		t.Errorf("minimum, desired and maximum are %s, want %s", got, want)
 	}
 	l.checkRunning("in the end", fmt.Sprintf("shop-%s %d", u.runs[:12], u.desired+2)) // and worker and scheduler
-	if n := l.inService(l.stack(serversStack).Resources["WebTargets"].Physical)["web"]; n != u.desired {
+	if n := l.InService(l.Stack(serversStack).Resources["WebTargets"].Physical)["web"]; n != u.desired {
 		t.Errorf("the balancer has %d healthy servers, want %d", n, u.desired)
 	}
 }

@@ -21,22 +21,22 @@ import (
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 )
 
-func (l *lab) ledger() *ledger.Ledger {
-	return &ledger.Ledger{API: reach(l.cloud.Transport()).s3, Bucket: l.cloud.Bucket(), Application: application, Environment: "staging"}
+func (l *place) ledger() *ledger.Ledger {
+	return &ledger.Ledger{API: l.Reach().S3, Bucket: l.Cloud.Bucket(), Application: application, Environment: "staging"}
 }
 
-func (l *lab) records() []ledger.Record {
-	l.t.Helper()
-	records, err := l.ledger().All(l.t.Context(), time.Time{})
+func (l *place) records() []ledger.Record {
+	l.T.Helper()
+	records, err := l.ledger().All(l.T.Context(), time.Time{})
 	if err != nil {
-		l.t.Fatal(err)
+		l.T.Fatal(err)
 	}
 	return records
 }
 
 // tale is the ledger in short, the oldest first: "1111 live".
-func (l *lab) tale() []string {
-	l.t.Helper()
+func (l *place) tale() []string {
+	l.T.Helper()
 	var lines []string
 	for _, r := range ledger.Releases(l.records()) {
 		what := string(r.Outcome())
@@ -49,43 +49,43 @@ func (l *lab) tale() []string {
 	return lines
 }
 
-func (l *lab) checkTale(what string, want ...string) {
-	l.t.Helper()
+func (l *place) checkTale(what string, want ...string) {
+	l.T.Helper()
 	if diff := cmp.Diff(want, l.tale()); diff != "" {
-		l.t.Errorf("the ledger %s (-want +got):\n%s", what, diff)
+		l.T.Errorf("the ledger %s (-want +got):\n%s", what, diff)
 	}
 }
 
 // checkLedger holds the ledger against the account: what it says to be live is what the
 // servers' stack runs, and nothing is open.
-func (l *lab) checkLedger() {
-	l.t.Helper()
+func (l *place) checkLedger() {
+	l.T.Helper()
 	records := l.records()
 	if open := ledger.Unsettled(records); len(open) > 0 {
-		l.t.Errorf("%d releases are open: %v", len(open), l.tale())
+		l.T.Errorf("%d releases are open: %v", len(open), l.tale())
 	}
 	says, runs := "", ""
 	if now := ledger.Running(records); now != nil {
 		says = now.Start.Image.ID
 	}
-	for _, s := range l.cloud.Stacks() {
+	for _, s := range l.Cloud.Stacks() {
 		if s.Name == serversStack && !strings.HasPrefix(s.Status, "ROLLBACK") && !strings.HasPrefix(s.Status, "DELETE") &&
 			s.Status != "REVIEW_IN_PROGRESS" {
 			runs = s.Parameters["ImageId"]
 		}
 	}
 	if says != runs {
-		l.t.Errorf("the ledger says that %q is live, and the stack runs %q: %v", says, runs, l.tale())
+		l.T.Errorf("the ledger says that %q is live, and the stack runs %q: %v", says, runs, l.tale())
 	}
 }
 
 func TestLedgerOfReleases(t *testing.T) {
-	story(t, func(t *testing.T, l *lab) {
-		l.deploy(good1, nil, "BITBUCKET_BUILD_NUMBER=41", "BITBUCKET_REPO_FULL_NAME=acme/shop", "BITBUCKET_STEP_TRIGGERER_UUID={ann}").expect(t, exit.Passed)
-		l.deploy(good1, nil).expect(t, exit.Passed, "already")
-		l.deploy(good2, nil).expect(t, exit.Passed)
-		l.deploy(broken, nil).expect(t, exit.Refused)
-		l.deploy(badMove, nil).expect(t, exit.Refused)
+	story(t, func(t *testing.T, l *place) {
+		l.deploy(good1, nil, "BITBUCKET_BUILD_NUMBER=41", "BITBUCKET_REPO_FULL_NAME=acme/shop", "BITBUCKET_STEP_TRIGGERER_UUID={ann}").Expect(t, exit.Passed)
+		l.deploy(good1, nil).Expect(t, exit.Passed, "already")
+		l.deploy(good2, nil).Expect(t, exit.Passed)
+		l.deploy(broken, nil).Expect(t, exit.Refused)
+		l.deploy(badMove, nil).Expect(t, exit.Refused)
 		l.checkTale("after four releases", "1111 live", "2222 live", "bbbb rolled back", "cccc rolled back")
 		l.checkLedger()
 
@@ -94,8 +94,11 @@ func TestLedgerOfReleases(t *testing.T) {
 		first, second, third := all[0], all[1], all[2]
 		want := ledger.Record{
 			Version: 1, Kind: ledger.KindStart, Application: application, Environment: "staging", Commit: good1, Why: ledger.WhyDeploy,
-			By:       ledger.By{Who: "{ann}", Program: "deploy-env unknown", Pipeline: "https://bitbucket.org/acme/shop/pipelines/results/41", Build: 41},
-			Image:    ledger.Image{ID: first.Start.Image.ID, Name: "shop-111111111111"},
+			By: ledger.By{Who: "{ann}", Program: "deploy-env unknown", Pipeline: "https://bitbucket.org/acme/shop/pipelines/results/41", Build: 41},
+			Image: ledger.Image{
+				ID: first.Start.Image.ID, Name: "shop-111111111111", Owner: "111122223333", RootSnapshot: l.Image(first.Start.Image.ID).RootSnapshot,
+				Inputs: "inputs-of-111111111111", BakedFrom: good1,
+			},
 			Settings: "none", Template: first.Start.Template, Schema: ledger.Schema{Fingerprint: "unknown", Compatible: "unknown"},
 			Migrated: true, Roles: ledger.Servers{"web": 2, "worker": 1, "scheduler": 1}, Health: map[string]string{"web": "/health"},
 		}
@@ -126,7 +129,7 @@ func TestLedgerOfReleases(t *testing.T) {
 		if total, _ := took.Total.Get(); total < sum || total > sum+time.Minute {
 			t.Errorf("the parts are %s, the whole %s", sum, total)
 		}
-		for _, img := range l.cloud.Images() {
+		for _, img := range l.Cloud.Images() {
 			if live := img.Tags["fearless:deployed:staging"] != ""; live != (img.ID == first.Start.Image.ID || img.ID == second.Start.Image.ID) {
 				t.Errorf("image %s: %v", img.Name, img.Tags)
 			}
@@ -146,11 +149,11 @@ func TestLedgerAfterACrash(t *testing.T) {
 		{"while the old servers go", func() fault.Plan { return afterPuts(2, fault.KilledAfter) }, "2222 live"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			story(t, func(t *testing.T, l *lab) {
-				l.deploy(good1, nil).expect(t, exit.Passed)
+			story(t, func(t *testing.T, l *place) {
+				l.deploy(good1, nil).Expect(t, exit.Passed)
 				l.deploy(good2, test.plan())
 				time.Sleep(20 * time.Minute) //nolint:forbidigo // simulated
-				l.deploy(broken, nil).expect(t, exit.Refused)
+				l.deploy(broken, nil).Expect(t, exit.Refused)
 				l.checkTale("after the next run", "1111 live", test.end, "bbbb rolled back")
 				l.checkLedger()
 			})
@@ -173,12 +176,12 @@ func afterPuts(n int, f fault.Fault) fault.Plan {
 
 // No answer from the ledger: nothing is touched.
 func TestLedgerThatCannotBeUsed(t *testing.T) {
-	story(t, func(t *testing.T, l *lab) {
-		l.deploy(good1, nil).expect(t, exit.Passed)
+	story(t, func(t *testing.T, l *place) {
+		l.deploy(good1, nil).Expect(t, exit.Passed)
 		before := l.ids(good1)
 		denied := fault.Error(403, "AccessDenied")
-		l.deploy(good2, fault.On("s3:ListObjectsV2", 1, denied)).expect(t, exit.Unable, "without it nothing is certain", "nothing was changed")
-		l.deploy(good2, fault.On("s3:PutObject", 1, denied)).expect(t, exit.Unable, "cannot be written", "nothing was changed")
+		l.deploy(good2, fault.On("s3:ListObjectsV2", 1, denied)).Expect(t, exit.Unable, "without it nothing is certain", "nothing was changed")
+		l.deploy(good2, fault.On("s3:PutObject", 1, denied)).Expect(t, exit.Unable, "cannot be written", "nothing was changed")
 		if diff := cmp.Diff(before, l.ids(good1)); diff != "" {
 			t.Error(diff)
 		}
@@ -192,20 +195,20 @@ func TestLedgerThatCannotBeUsed(t *testing.T) {
 				}
 			}
 			return fault.None
-		}).expect(t, exit.Unable, "is live, but the ledger", "run the pipe again")
-		l.deploy(good2, nil).expect(t, exit.Passed, "it is live, unproven now", "already")
+		}).Expect(t, exit.Unable, "is live, but the ledger", "run the pipe again")
+		l.deploy(good2, nil).Expect(t, exit.Passed, "it is live, unproven now", "already")
 		l.checkLedger()
 
 		l.put("ledger/shop/staging/20991231T000000.000Z-00000000.json", `{"version": 2}`)
-		l.deploy(good1, nil).expect(t, exit.Unable, "it has version 2, and this program knows 1: use a newer version of the pipe")
-		l.deploy(good1, nil, "ACTION=preview").expect(t, exit.Unable, "use a newer version of the pipe")
+		l.deploy(good1, nil).Expect(t, exit.Unable, "it has version 2, and this program knows 1: use a newer version of the pipe")
+		l.deploy(good1, nil, "ACTION=preview").Expect(t, exit.Unable, "use a newer version of the pipe")
 	})
 }
 
 // repository makes the lab's clone a real one and returns its commits, by message, with an
 // image of each.
-func (l *lab) repository(messages ...string) []string {
-	l.t.Helper()
+func (l *place) repository(messages ...string) []string {
+	l.T.Helper()
 	var hashes []string
 	for _, message := range messages {
 		for n, hash := range hashes {
@@ -218,98 +221,98 @@ func (l *lab) repository(messages ...string) []string {
 		hashes = append(hashes, l.git("rev-parse", "HEAD"))
 	}
 	for _, hash := range hashes {
-		l.bake(hash)
+		l.Bake(hash)
 	}
 	return hashes
 }
 
 // put lays an object into the bucket as it is.
-func (l *lab) put(key, content string) {
-	l.t.Helper()
-	_, err := reach(l.cloud.Transport()).s3.PutObject(l.t.Context(), &s3.PutObjectInput{
-		Bucket: aws.String(l.cloud.Bucket()), Key: &key, Body: strings.NewReader(content),
+func (l *place) put(key, content string) {
+	l.T.Helper()
+	_, err := l.Reach().S3.PutObject(l.T.Context(), &s3.PutObjectInput{
+		Bucket: aws.String(l.Cloud.Bucket()), Key: &key, Body: strings.NewReader(content),
 	})
 	if err != nil {
-		l.t.Fatal(err)
+		l.T.Fatal(err)
 	}
 }
 
-func (l *lab) hold(commit string) {
-	l.t.Helper()
-	if _, err := l.ledger().Hold(l.t.Context(), ledger.Record{Commit: commit, Reason: "orders were lost", By: ledger.By{Who: "{bob}"}}); err != nil {
-		l.t.Fatal(err)
+func (l *place) hold(commit string) {
+	l.T.Helper()
+	if _, err := l.ledger().Hold(l.T.Context(), ledger.Record{Commit: commit, Reason: "orders were lost", By: ledger.By{Who: "{bob}"}}); err != nil {
+		l.T.Fatal(err)
 	}
 }
 
 func TestHeldCommits(t *testing.T) {
-	story(t, func(t *testing.T, l *lab) {
+	story(t, func(t *testing.T, l *place) {
 		c := l.repository("good", "bad", "after", "Revert \"bad\"\n\nThis reverts commit {1}.", "again\n\nThis reverts commit {3}.",
 			"mend\n\nFixes-Release: {1}", "Fixes-Release: something else")
-		l.deploy(c[0], nil).expect(t, exit.Passed)
+		l.deploy(c[0], nil).Expect(t, exit.Passed)
 		l.hold(c[1])
-		l.deploy(c[1], nil).expect(t, exit.Refused, "is commit "+c[1][:12]+", which is held in staging", "by {bob}: orders were lost",
+		l.deploy(c[1], nil).Expect(t, exit.Refused, "is commit "+c[1][:12]+", which is held in staging", "by {bob}: orders were lost",
 			"git revert "+c[1], "Fixes-Release: "+c[1], "ACTION: lift-hold")
-		l.deploy(c[2], nil).expect(t, exit.Refused, "contains commit "+c[1][:12])
-		l.deploy(c[2], nil, "ACTION=preview").expect(t, exit.Refused, "contains commit "+c[1][:12])
-		l.deploy(c[4], nil).expect(t, exit.Refused, "contains commit "+c[1][:12]) // the revert was reverted
+		l.deploy(c[2], nil).Expect(t, exit.Refused, "contains commit "+c[1][:12])
+		l.deploy(c[2], nil, "ACTION=preview").Expect(t, exit.Refused, "contains commit "+c[1][:12])
+		l.deploy(c[4], nil).Expect(t, exit.Refused, "contains commit "+c[1][:12]) // the revert was reverted
 		l.checkTale("after refusals", c[0][:4]+" live")
-		l.deploy(c[3], nil).expect(t, exit.Passed)
-		l.deploy(c[6], nil).expect(t, exit.Passed)
-		l.deploy(c[0], nil).expect(t, exit.Passed)
+		l.deploy(c[3], nil).Expect(t, exit.Passed)
+		l.deploy(c[6], nil).Expect(t, exit.Passed)
+		l.deploy(c[0], nil).Expect(t, exit.Passed)
 		if _, err := l.ledger().Lift(t.Context(), ledger.Record{Commit: c[1], Reason: "it was the network"}); err != nil {
 			t.Fatal(err)
 		}
-		l.deploy(c[2], nil).expect(t, exit.Passed)
+		l.deploy(c[2], nil).Expect(t, exit.Passed)
 		l.checkLedger()
 	})
 }
 
 // A clone that is cut off is completed from the server, or else nothing is deployed.
 func TestHeldInAShallowClone(t *testing.T) {
-	story(t, func(t *testing.T, l *lab) {
+	story(t, func(t *testing.T, l *place) {
 		c := l.repository("good", "bad", "after", "later", "latest")
 		l.git("config", "uploadpack.allowFilter", "true")
 		l.git("config", "uploadpack.allowAnySHA1InWant", "true")
-		origin := l.clone
-		l.clone = filepath.Join(t.TempDir(), "clone")
-		if out, err := exec.Command("git", "clone", "-q", "--depth=2", "file://"+origin, l.clone).CombinedOutput(); err != nil {
+		origin := l.Clone
+		l.Clone = filepath.Join(t.TempDir(), "clone")
+		if out, err := exec.Command("git", "clone", "-q", "--depth=2", "file://"+origin, l.Clone).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		l.file(stagingFile)
-		l.deploy(c[4], nil).expect(t, exit.Passed) // nothing is held, so nobody needs the history
+		l.deploy(c[4], nil).Expect(t, exit.Passed) // nothing is held, so nobody needs the history
 		l.hold(c[1])
-		l.deploy(c[4], nil).expect(t, exit.Refused, "cannot be found out", "clone: {depth: full}")
+		l.deploy(c[4], nil).Expect(t, exit.Refused, "cannot be found out", "clone: {depth: full}")
 		git, err := exec.LookPath("git")
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.origin = &cgi.Handler{Path: git, Args: []string{"http-backend"}, Env: []string{
+		l.Git = &cgi.Handler{Path: git, Args: []string{"http-backend"}, Env: []string{
 			"GIT_PROJECT_ROOT=" + origin, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
 		}}
-		l.deploy(c[4], nil, "BITBUCKET_GIT_HTTP_ORIGIN=http://git.local/.git").expect(t, exit.Refused, "Fetching the history", "contains commit "+c[1][:12])
-		l.deploy(c[0], nil, "BITBUCKET_GIT_HTTP_ORIGIN=http://git.local/.git").expect(t, exit.Passed, "Fetching the history")
-		l.deploy(c[0], nil, "BITBUCKET_GIT_HTTP_ORIGIN=http://git.local/gone").expect(t, exit.Refused, "404", "clone: {depth: full}")
+		l.deploy(c[4], nil, "BITBUCKET_GIT_HTTP_ORIGIN=http://git.local/.git").Expect(t, exit.Refused, "Fetching the history", "contains commit "+c[1][:12])
+		l.deploy(c[0], nil, "BITBUCKET_GIT_HTTP_ORIGIN=http://git.local/.git").Expect(t, exit.Passed, "Fetching the history")
+		l.deploy(c[0], nil, "BITBUCKET_GIT_HTTP_ORIGIN=http://git.local/gone").Expect(t, exit.Refused, "404", "clone: {depth: full}")
 	})
 }
 
 func TestHistory(t *testing.T) {
-	story(t, func(t *testing.T, l *lab) {
-		l.deploy(good1, nil, "ACTION=history").expect(t, exit.Passed, "of 0 since", "nothing to restore")
-		l.deploy(good1, nil, "BITBUCKET_BUILD_NUMBER=41").expect(t, exit.Passed)
-		l.deploy(broken, nil).expect(t, exit.Refused)
+	story(t, func(t *testing.T, l *place) {
+		l.deploy(good1, nil, "ACTION=history").Expect(t, exit.Passed, "of 0 since", "nothing to restore")
+		l.deploy(good1, nil, "BITBUCKET_BUILD_NUMBER=41").Expect(t, exit.Passed)
+		l.deploy(broken, nil).Expect(t, exit.Refused)
 		l.hold(good2)
-		before := len(l.cloud.Objects(l.cloud.Bucket()))
-		o := l.deploy(good1, nil, "ACTION=history", "PERIOD=7d").expect(t, exit.Passed, "of 2 since", "bbbbbbbbbbbb  deploy    rolled back",
+		before := len(l.Cloud.Objects(l.Cloud.Bucket()))
+		o := l.deploy(good1, nil, "ACTION=history", "PERIOD=7d").Expect(t, exit.Passed, "of 2 since", "bbbbbbbbbbbb  deploy    rolled back",
 			"pipeline 41", "held since", "orders were lost", "50.0 % (1 of 2 deploys)", ".fearless/staging.history.html")
-		if after := len(l.cloud.Objects(l.cloud.Bucket())); after != before {
+		if after := len(l.Cloud.Objects(l.Cloud.Bucket())); after != before {
 			t.Errorf("it wrote %d objects", after-before)
 		}
-		for _, call := range o.calls {
+		for _, call := range o.Calls {
 			if call.Service == "cloudformation" {
 				t.Errorf("it calls %s", call.Action)
 			}
 		}
-		page, err := os.ReadFile(filepath.Join(l.clone, ".fearless", "staging.history.html"))
+		page, err := os.ReadFile(filepath.Join(l.Clone, ".fearless", "staging.history.html"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -318,6 +321,6 @@ func TestHistory(t *testing.T) {
 				t.Errorf("%q is not on the page", part)
 			}
 		}
-		l.deploy(good1, fault.On("s3:ListObjectsV2", 1, fault.Error(403, "AccessDenied")), "ACTION=history").expect(t, exit.Unable, "nothing is certain")
+		l.deploy(good1, fault.On("s3:ListObjectsV2", 1, fault.Error(403, "AccessDenied")), "ACTION=history").Expect(t, exit.Unable, "nothing is certain")
 	})
 }

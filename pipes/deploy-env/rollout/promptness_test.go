@@ -14,12 +14,12 @@ import (
 // `make bench` shows the figures.
 func TestPromptness(t *testing.T) {
 	const releases, mostWaiting, mostCalls = 11, 2 * time.Second, 60
-	story(t, func(t *testing.T, l *lab) {
-		l.deploy(good1, nil).expect(t, exit.Passed)
+	story(t, func(t *testing.T, l *place) {
+		l.deploy(good1, nil).Expect(t, exit.Passed)
 		var waits, plans []time.Duration
 		calls, planCalls := 0, 0
 		for n := range releases {
-			l.boot = 15*time.Second + time.Duration(n)*230*time.Millisecond // so that stacks end at any moment between two looks
+			l.Boot = 15*time.Second + time.Duration(n)*230*time.Millisecond // so that stacks end at any moment between two looks
 			var times []time.Time
 			began, executed := time.Now(), 0
 			commit := []string{good2, good1}[n%2]
@@ -31,8 +31,8 @@ func TestPromptness(t *testing.T) {
 					executed = len(times)
 				}
 				return fault.None
-			}).expect(t, exit.Passed)
-			events := l.cloud.StackEvents(serversStack)
+			}).Expect(t, exit.Passed)
+			events := l.Cloud.StackEvents(serversStack)
 			waits = append(waits, time.Since(events[len(events)-1].At))
 			plans = append(plans, times[executed-1].Sub(began))
 			calls, planCalls = max(calls, busiest(times)), max(planCalls, executed-1)

@@ -15,11 +15,11 @@ import (
 // one that is live.
 func TestSchemaOfTheSamePipeline(t *testing.T) {
 	yes, no := true, false
-	story(t, func(t *testing.T, l *lab) {
+	story(t, func(t *testing.T, l *place) {
 		l.file("release: {when: never}\n" + stagingFile)
 		check := func(pipeline, base, head string, runs *bool) {
 			t.Helper()
-			place := outputs.Place{Dir: l.clone, Pipeline: pipeline}
+			place := outputs.Place{Dir: l.Clone, Pipeline: pipeline}
 			if _, err := place.Write("migration-check", "pass", nil, map[string]any{
 				"base": base, "head": head, "schema_before": "aaaa", "schema_after": "bbbb", "old_release_runs": runs,
 			}); err != nil {
@@ -44,7 +44,7 @@ func TestSchemaOfTheSamePipeline(t *testing.T) {
 			{"another commit", "{1}", good1, broken, &yes, unknown},
 		} {
 			check(c.pipeline, c.base, c.head, c.runs)
-			l.deploy(commits[n%2], nil, "SOAK=0m", "BITBUCKET_PIPELINE_UUID={1}").expect(t, exit.Passed)
+			l.deploy(commits[n%2], nil, "SOAK=0m", "BITBUCKET_PIPELINE_UUID={1}").Expect(t, exit.Passed)
 			if diff := cmp.Diff(c.want, ledger.Releases(l.records())[0].End.Schema); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", c.name, diff)
 			}

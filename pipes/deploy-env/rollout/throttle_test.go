@@ -10,11 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/lab"
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 )
 
 // slow makes servers from now on need minutes to start.
-func (l *lab) slow() { l.boot = 4 * time.Minute }
+func (l *place) slow() { l.Boot = 4 * time.Minute }
 
 // slowFile gives them the time.
 var slowFile = strings.NewReplacer(
@@ -42,7 +43,7 @@ func TestThrottledDeploy(t *testing.T) {
 	var took time.Duration
 	began := time.Now()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLabAt(t, quick)
+		l := newPlaceAt(t, lab.Quick)
 		l.file(slowFile)
 		l.live()
 		l.slow()
@@ -51,7 +52,7 @@ func TestThrottledDeploy(t *testing.T) {
 		l.deploy(good2, func(c fault.Call) fault.Fault {
 			calls = append(calls, time.Now())
 			return plan(c)
-		}).expect(t, exit.Passed, "staging runs image")
+		}).Expect(t, exit.Passed, "staging runs image")
 		took = time.Since(started)
 		l.checkRunning("in the end", "shop-222222222222 4")
 	})
@@ -65,7 +66,7 @@ func TestThrottledDeploy(t *testing.T) {
 func TestUnthrottledDeploy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLabAt(t, quick)
+		l := newPlaceAt(t, lab.Quick)
 		l.file(slowFile)
 		l.live()
 		l.slow()
@@ -78,7 +79,7 @@ func TestUnthrottledDeploy(t *testing.T) {
 				minutes[int(time.Since(started)/time.Minute)]++
 			}
 			return fault.None
-		}).expect(t, exit.Passed)
+		}).Expect(t, exit.Passed)
 		most := 0
 		for minute, n := range minutes {
 			most = max(most, n)
@@ -94,26 +95,26 @@ func TestUnthrottledDeploy(t *testing.T) {
 // or while the release is watched.
 func TestCancelledByAPerson(t *testing.T) {
 	for name, at := range map[string]struct {
-		moment func(*lab) bool
+		moment func(*place) bool
 		kept   string
 	}{
 		"servers start": {starting, "were not touched\n"},
 		"soak":          {soaking, "were not touched, but for scheduler, of which there are never two"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			story(t, func(t *testing.T, l *lab) {
+			story(t, func(t *testing.T, l *place) {
 				l.live()
 				before := l.ids(good1)
-				stop := l.guard()
+				stop := l.Guard(serversStack)
 				l.meanwhile(0, func() {
 					for !at.moment(l) {
 						time.Sleep(time.Second) //nolint:forbidigo // simulated
 					}
 					stack := serversStack
-					if _, err := reach(l.cloud.Transport()).cfn.CancelUpdateStack(t.Context(), &cloudformation.CancelUpdateStackInput{StackName: &stack}); err != nil {
+					if _, err := l.Reach().CFN.CancelUpdateStack(t.Context(), &cloudformation.CancelUpdateStackInput{StackName: &stack}); err != nil {
 						t.Error(err)
 					}
-				}, good2).expect(t, exit.Refused, "CloudFormation takes the update back", "failed: somebody cancelled the update", "the release from before goes on", at.kept)
+				}, good2).Expect(t, exit.Refused, "CloudFormation takes the update back", "failed: somebody cancelled the update", "the release from before goes on", at.kept)
 				stop()
 				l.checkTale("after it", "1111 live", "2222 cancelled")
 				l.checkRunning("after it", "shop-111111111111 4")
@@ -122,7 +123,7 @@ func TestCancelledByAPerson(t *testing.T) {
 				if len(kept) < 3 { // the scheduler was replaced already during the soak
 					t.Errorf("only %v of the old servers are left", kept)
 				}
-				l.deploy(good2, nil).expect(t, exit.Passed, "staging runs image")
+				l.deploy(good2, nil).Expect(t, exit.Passed, "staging runs image")
 			})
 		})
 	}
