@@ -53,6 +53,14 @@ type ChangeSet struct {
 	Changes []Change
 }
 
+// soonest is the pause after the first looks at a change set, since most are worked out in a
+// second or two and somebody may wait for it who has production down; latest is that after
+// all others.
+const (
+	early           = 4
+	soonest, latest = 500 * time.Millisecond, 2 * time.Second
+)
+
 // Propose makes a change set and waits until CloudFormation has worked it out.
 func Propose(ctx context.Context, api API, p Proposal) (*ChangeSet, error) {
 	out, err := api.CreateChangeSet(ctx, p.input())
@@ -67,7 +75,7 @@ func Propose(ctx context.Context, api API, p Proposal) (*ChangeSet, error) {
 		return nil, fmt.Errorf("a change set for stack %s cannot be made: %w", p.Stack, err)
 	}
 	cs := &ChangeSet{ID: aws.ToString(out.Id), Stack: p.Stack}
-	for {
+	for n := 1; ; n++ {
 		described, err := api.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{ChangeSetName: &cs.ID})
 		if err != nil {
 			return nil, fmt.Errorf("change set %s cannot be read: %w", cs.ID, err)
@@ -79,7 +87,11 @@ func Propose(ctx context.Context, api API, p Proposal) (*ChangeSet, error) {
 		case types.ChangeSetStatusFailed:
 			return failed(ctx, api, cs, aws.ToString(described.StatusReason))
 		}
-		if err := Pause(ctx, 2*time.Second); err != nil {
+		pause := latest
+		if n <= early {
+			pause = soonest
+		}
+		if err := Pause(ctx, pause); err != nil {
 			return nil, err
 		}
 	}

@@ -1,7 +1,7 @@
 // Command bench measures the pipes against their targets: time to the first line of the
 // log, a repeated bake, memory, sizes, how promptly a deploy begins and ends, and the
 // gates. Absolute times are this machine's; ratios taken in the same run are what can be
-// compared. With an argument, ledger, gates or migrations, it measures that alone.
+// compared. With an argument, rollback, ledger, gates or migrations, it measures that alone.
 package main
 
 import (
@@ -60,6 +60,7 @@ var parts = []part{
 	{"", []string{"ami-bake"}, bakes},
 	{"", nil, templates},
 	{"", nil, deploys},
+	{"rollback", nil, rollbacks},
 	{"ledger", nil, releasesHistory},
 	{"gates", []string{"lint-gate"}, gates},
 	{"migrations", []string{"migration-check"}, migrations},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"time"
 
 	"bitbucket.org/fearless/pipes/shared/bitbucket"
 	"bitbucket.org/fearless/pipes/shared/environment"
@@ -80,7 +81,9 @@ func (r *recaller) update(ctx context.Context, f *facts, t *target) (*Result, er
 		Stack: f.servers.Name, Exists: true, Name: r.op.ProposalName(digest), Tags: f.servers.Tags, Role: role,
 		Parameters: r.parameters(f, t, sizes),
 	}
+	asked := time.Now()
 	changed, err := r.op.Propose(ctx, p)
+	r.result.World += time.Since(asked).Seconds()
 	if err != nil {
 		return nil, release.RoleProblem(err, role, "SERVERS_SERVICE_ROLE", "fearless-"+r.s.Application+"-"+Name)
 	}
@@ -183,7 +186,7 @@ func (r *recaller) arrived(ctx context.Context, f *facts, t *target) (*Result, e
 // ended says what became of the update.
 func (r *recaller) ended(ctx context.Context, ended *release.Ending, to version) (*Result, error) {
 	if n := len(ended.Events); n > 0 {
-		r.result.World = ended.Events[n-1].Time.Sub(ended.Events[0].Time).Seconds()
+		r.result.World += ended.Events[n-1].Time.Sub(ended.Events[0].Time).Seconds()
 	}
 	became, err := r.op.Conclude(ctx, ended, r.what(to))
 	switch {

@@ -30,7 +30,8 @@ type Result struct {
 	Seconds     float64  `json:"seconds"`
 
 	// Ours is what the pipe itself took of the time, and World what it waited for:
-	// CloudFormation, servers that boot, and the balancer's checks.
+	// CloudFormation, which works a change out and carries it out, servers that boot, and the
+	// balancer's checks.
 	Ours  float64 `json:"ours_seconds,omitempty"`
 	World float64 `json:"world_seconds,omitempty"`
 }
