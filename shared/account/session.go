@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
@@ -98,11 +99,22 @@ func retryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.RateLimiter = attempts, ratelimit.None })
 }
 
+// idle is how many connections to one service are kept for the next call: as many as a
+// pipe ever makes at once. The SDK keeps 10, and closes the others after each call.
+const idle = 128
+
+// newClient is the SDK's own, but for that.
+func newClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = idle })
+}
+
 // newConfig is made of the settings alone: what is set for other programs of
 // the container (profiles, config files, metadata) must not steer a pipe that
 // was told whose credentials to use.
 func newConfig(s Settings, o Options) aws.Config {
-	c := aws.Config{Region: s.Region, RetryMode: aws.RetryModeStandard, RetryMaxAttempts: attempts, Retryer: retryer}
+	c := aws.Config{
+		Region: s.Region, RetryMode: aws.RetryModeStandard, RetryMaxAttempts: attempts, Retryer: retryer, HTTPClient: newClient(),
+	}
 	if o.Transport != nil {
 		c.HTTPClient = &http.Client{Transport: o.Transport}
 	}
@@ -116,6 +128,7 @@ func newConfig(s Settings, o Options) aws.Config {
 func (session *Session) withDefaults(ctx context.Context, s Settings, o Options) error {
 	options := []func(*config.LoadOptions) error{
 		config.WithRegion(s.Region), config.WithRetryMode(aws.RetryModeStandard), config.WithRetryMaxAttempts(attempts), config.WithRetryer(retryer),
+		config.WithHTTPClient(newClient()),
 	}
 	if o.Transport != nil {
 		options = append(options, config.WithHTTPClient(&http.Client{Transport: o.Transport}))

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,8 +23,9 @@ const (
 	largest = 256 << 10
 
 	// Records are read in batches, the newest first: a small one, since mostly the last
-	// release tells enough, and then ever larger ones. So many of a batch are read at once.
-	firstBatch, lastBatch, readers = 16, 1024, 16
+	// release tells enough, and then ever larger ones. So many of a batch are read at once:
+	// an answer of S3 takes some 20 ms, and a folder of it gives 5,500 in a second.
+	firstBatch, lastBatch, readers = 16, 1024, 128
 
 	// page is how many names a listing tells at a time: S3's own limit.
 	page = 1000
@@ -136,21 +138,25 @@ func (l *Ledger) list(ctx context.Context, folder, after, upTo string, limit int
 
 // readAll reads records, several at once, and returns them in the order of their keys.
 func (l *Ledger) readAll(ctx context.Context, folder string, keys []string) ([]Record, error) {
-	records, errs := make([]Record, len(keys)), make([]error, len(keys))
-	turns := make(chan struct{}, readers)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	records := make([]Record, len(keys))
+	var next atomic.Int64
 	var all sync.WaitGroup
-	for i, key := range keys {
-		turns <- struct{}{}
+	// A goroutine reads many: its stack, which has to grow for the SDK, has grown then.
+	for range min(readers, len(keys)) {
 		all.Go(func() {
-			defer func() { <-turns }()
-			records[i], errs[i] = l.read(ctx, folder, key)
+			for i := int(next.Add(1)) - 1; i < len(keys) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				var err error
+				if records[i], err = l.read(ctx, folder, keys[i]); err != nil {
+					stop(err) // one is enough: the others mostly have the same reason
+				}
+			}
 		})
 	}
 	all.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err // one is enough: the others mostly have the same reason
-		}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	return records, nil
 }

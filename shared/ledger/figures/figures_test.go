@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"regexp"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -162,14 +164,32 @@ func TestPageOfNothing(t *testing.T) {
 }
 
 // BenchmarkHistory reads the 5,000 records of a year out of a bucket of the local cloud, over
-// a socket, and makes the page.
+// a socket, and makes the page; then once more with answers that take as long as those of S3.
 func BenchmarkHistory(b *testing.B) {
+	b.Run("near", func(b *testing.B) { history(b, 0) })
+	b.Run("far", func(b *testing.B) { history(b, 20*time.Millisecond) })
+}
+
+// slow answers after a while.
+type slow struct {
+	http.Handler
+	after time.Duration
+}
+
+func (s *slow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	time.Sleep(s.after) //nolint:forbidigo // that is what is measured
+	s.Handler.ServeHTTP(w, r)
+}
+
+func history(b *testing.B, distance time.Duration) {
 	objects := store.New()
 	objects.CreateBucket("bucket")
-	server := httptest.NewServer(objects)
+	handler := &slow{Handler: objects}
+	server := httptest.NewServer(handler)
 	defer server.Close()
 	client := s3.New(s3.Options{
 		Region: "us-east-1", BaseEndpoint: &server.URL, UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("A", "b", ""),
+		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 128 }), // as account.Open has it
 	})
 	for _, r := range year(5000) {
 		text, err := json.Marshal(r)
@@ -182,6 +202,7 @@ func BenchmarkHistory(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	handler.after = distance
 	making, rounds := time.Duration(0), 0
 	for b.Loop() {
 		l := &ledger.Ledger{API: client, Bucket: "bucket", Application: "shop", Environment: "production"}
