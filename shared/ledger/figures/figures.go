@@ -113,7 +113,9 @@ type Span struct {
 	Medians  []time.Duration // of the parts of releases that came to life; zero where none is known
 }
 
-// Spans cut the period into at most some sixty stretches of whole days.
+// Spans cut the period into at most some sixty stretches of whole days, counted from its end,
+// so that the last one, at which people look, is as long as the others. The first takes what
+// is left over: it has half to one and a half of their length.
 func Spans(all []ledger.Release, from, to time.Time) []Span {
 	const most, day = 60, 24 * time.Hour
 	width := day
@@ -122,16 +124,19 @@ func Spans(all []ledger.Release, from, to time.Time) []Span {
 			break
 		}
 	}
-	var spans []Span
-	for at := from; at.Before(to); at = at.Add(width) {
-		spans = append(spans, Span{From: at, To: at.Add(width), Counts: map[ledger.Outcome]int{}, Medians: make([]time.Duration, len(Parts))})
+	number := max(int((to.Sub(from)+width/2)/width), 1)
+	spans := make([]Span, number)
+	for i := range spans {
+		end := to.Add(-time.Duration(number-1-i) * width)
+		spans[i] = Span{From: end.Add(-width), To: end, Counts: map[ledger.Outcome]int{}, Medians: make([]time.Duration, len(Parts))}
 	}
+	spans[0].From = from
 	parts := make([][][]time.Duration, len(spans))
 	for _, r := range all {
-		i := int(r.At.Sub(from) / width)
-		if r.Open() || r.At.Before(from) || i >= len(spans) {
+		if r.Open() || r.At.Before(from) || r.At.After(to) {
 			continue
 		}
+		i := max(number-1-int(to.Sub(r.At)/width), 0)
 		spans[i].Counts[r.Outcome()]++
 		if parts[i] == nil {
 			parts[i] = make([][]time.Duration, len(Parts))

@@ -58,7 +58,7 @@ func TestFigures(t *testing.T) {
 	if want := "4 2 1h0m0s 3 3 6 3h0m0s 1"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if got := fmt.Sprint(figures.Of(nil, begin, begin.Add(day)).Texts()); got != "[{0.0 a week 0 deploys} {unknown of 0 deploys} {unknown no deploy ended} {nothing to restore no release was undone by a rollback}]" {
+	if got := fmt.Sprint(figures.Of(nil, begin, begin.Add(day)).Texts()); got != "[{0.0 a week 0 deploys} {unknown of no deploy it is known when its commit was made} {unknown no deploy ended} {nothing to restore no release was undone by a rollback}]" {
 		t.Errorf("of nothing: %s", got)
 	}
 	var counted int
@@ -107,6 +107,37 @@ func year(n int) []ledger.Record {
 		last = commit
 	}
 	return records
+}
+
+// Every release of the period is in one span, and only the first is of another length.
+func TestSpans(t *testing.T) {
+	t.Parallel()
+	all := ledger.Releases(year(600))
+	for _, days := range []int{1, 2, 59, 61, 90, 364, 365, 366, 700} {
+		to := begin.AddDate(1, 0, 0)
+		from := to.AddDate(0, 0, -days)
+		want, counted := 0, 0
+		for _, r := range all {
+			if !r.Open() && !r.At.Before(from) && !r.At.After(to) {
+				want++
+			}
+		}
+		spans := figures.Spans(all, from, to)
+		last := spans[len(spans)-1]
+		width := last.To.Sub(last.From)
+		for i, s := range spans {
+			for _, n := range s.Counts {
+				counted += n
+			}
+			length := s.To.Sub(s.From)
+			if i > 0 && (length != width || !s.From.Equal(spans[i-1].To)) || length < width/2 || length > width*3/2 {
+				t.Errorf("%d days: span %d of %d is from %s to %s", days, i, len(spans), s.From, s.To)
+			}
+		}
+		if counted != want || !spans[0].From.Equal(from) || !last.To.Equal(to) || len(spans) > 61 {
+			t.Errorf("%d days: %d releases of %d in %d spans from %s to %s", days, counted, want, len(spans), spans[0].From, last.To)
+		}
+	}
 }
 
 // One file: well formed, with nothing from elsewhere, and no program in it.

@@ -37,7 +37,7 @@ const style = `
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}h1{font-size:26px;margin:0}h2{font-size:18px;margin:32px 0 8px}
 p{margin:4px 0 12px;color:var(--dim)}.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(230px,1fr));gap:12px;margin-top:20px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:14px}.card b{display:block;font-size:26px;line-height:1.3}
-.card small{color:var(--dim);display:block}svg{display:block;width:100%;height:auto}svg text{fill:var(--dim);font-size:12px}
+.card small{color:var(--dim);display:block}svg{display:block;width:100%;min-width:640px;height:auto}svg text{fill:var(--dim);font-size:12px}
 .grid{stroke:var(--line)}.key{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:13px;color:var(--dim)}
 .key i{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px;vertical-align:-1px}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}th,td{text-align:left;padding:5px 10px 5px 0;
@@ -80,12 +80,12 @@ type Text struct{ Figure, Of string }
 func (f Figures) Texts() []Text {
 	texts := []Text{
 		{fmt.Sprintf("%.1f a week", f.PerWeek), fmt.Sprintf("%d deploys", f.Deploys)},
-		{Brief(f.Lead), fmt.Sprintf("of %d deploys", f.LeadOf)},
+		{Brief(f.Lead), fmt.Sprintf("median of %d deploys", f.LeadOf)},
 		{"unknown", "no deploy ended"},
-		{Brief(f.Restore), fmt.Sprintf("of %d rollbacks", f.Restored)},
+		{Brief(f.Restore), fmt.Sprintf("median of %d rollbacks", f.Restored)},
 	}
 	if f.LeadOf == 0 {
-		texts[1].Figure = "unknown"
+		texts[1] = Text{"unknown", "of no deploy it is known when its commit was made"}
 	}
 	if f.Ended > 0 {
 		texts[2] = Text{fmt.Sprintf("%.1f %%", 100*float64(f.Failures)/float64(f.Ended)), fmt.Sprintf("%d of %d deploys", f.Failures, f.Ended)}

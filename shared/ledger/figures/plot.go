@@ -72,7 +72,8 @@ func each(spans []Span) string {
 	if len(spans) == 0 {
 		return "over no time"
 	}
-	days := int(math.Round(spans[0].To.Sub(spans[0].From).Hours() / 24))
+	last := spans[len(spans)-1]
+	days := int(math.Round(last.To.Sub(last.From).Hours() / 24))
 	switch days {
 	case 1:
 		return "each day"
@@ -114,7 +115,7 @@ func (p plot) draw(w io.Writer, spans []Span) {
 	for _, s := range p.series {
 		fmt.Fprintf(w, "<span><i style=\"background:var(--%s)\"></i>%s</span>", s.colour, s.name)
 	}
-	fmt.Fprintf(w, "</div>\n<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n", width, height, html.EscapeString(p.title))
+	fmt.Fprintf(w, "</div>\n<div class=\"scroll\"><svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n", width, height, html.EscapeString(p.title))
 	step, top := p.scale(spans)
 	tall := height - bottom - above
 	for v := 0.0; v <= top+step/2; v += step {
@@ -141,5 +142,5 @@ func (p plot) draw(w io.Writer, spans []Span) {
 			fmt.Fprintf(w, "<text x=\"%.1f\" y=\"%.1f\">%s</text>\n", x, height-8, s.From.Format("2 Jan 06"))
 		}
 	}
-	fmt.Fprint(w, "</svg>\n")
+	fmt.Fprint(w, "</svg></div>\n")
 }
