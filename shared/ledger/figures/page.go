@@ -42,7 +42,7 @@ p{margin:4px 0 12px;color:var(--dim)}.cards{display:grid;grid-template-columns:r
 .key i{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px;vertical-align:-1px}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}th,td{text-align:left;padding:5px 10px 5px 0;
 border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}th{color:var(--dim);font-weight:600}td.why{white-space:normal;min-width:260px}
-td.n{text-align:right;font-variant-numeric:tabular-nums}code{font-size:13px}a{color:var(--live)}
+td.n,th.n{text-align:right;padding-right:20px;font-variant-numeric:tabular-nums}code{font-size:13px}a{color:var(--live)}
 `
 
 // Write writes the page: one file that needs nothing from elsewhere and runs no program.
@@ -147,7 +147,7 @@ func (p Page) holds(w io.Writer) {
 }
 
 func (p Page) table(w io.Writer) {
-	fmt.Fprint(w, "<h2>Releases</h2>\n<div class=\"scroll\"><table><tr><th>Began</th><th>Commit</th><th>Why</th><th>Outcome</th><th>Took</th><th>Servers</th><th>Pipeline</th></tr>\n")
+	fmt.Fprint(w, "<h2>Releases</h2>\n<div class=\"scroll\"><table><tr><th>Began</th><th>Commit</th><th>Why</th><th>Outcome</th><th class=\"n\">Took</th><th class=\"n\">Servers</th><th>Pipeline</th></tr>\n")
 	for i, r := range p.Releases {
 		if i == mostRows {
 			break
