@@ -64,6 +64,7 @@ type agent struct {
 	log     *journal
 	reports *reports
 	ballot  *ballot
+	own     *database // nil: there is none on this server
 }
 
 // Run plays the server's role until the context ends. An error means that it
@@ -113,6 +114,9 @@ func (a *agent) play(ctx context.Context) error {
 	if err != nil {
 		return passing{err}
 	}
+	if a.own, err = a.ownDatabase(base); err != nil {
+		return err
+	}
 	calls := a.calls(types, settings, base)
 	if a.userData.Release {
 		return a.serveRelease(ctx, calls)
@@ -130,6 +134,14 @@ func (a *agent) stay(ctx context.Context, types []string, calls map[string]Call)
 			a.reports.set(false, shift.why(), nil)
 			return a.depart(ctx, shift)
 		}
+	}
+	if a.own != nil {
+		stop, err := a.keepDatabase(shift.work, a.own, calls[types[0]])
+		if err != nil {
+			a.idle(shift.duty, err)
+			return a.depart(ctx, shift)
+		}
+		defer stop()
 	}
 	if err := a.prepare(shift.work, types, calls); err != nil {
 		a.idle(shift.duty, err)

@@ -97,6 +97,9 @@ func (a *agent) environ(settings map[string]string) []string {
 	if a.User != "" {
 		promised["USER"], promised["LOGNAME"], promised["HOME"] = a.User, a.User, a.Home
 	}
+	if a.own != nil {
+		promised["DATABASE_URL"] = a.own.url()
+	}
 	for name, value := range settings {
 		if _, ours := promised[name]; ours || name == "PORT" {
 			a.log.say("the setting %s is ignored: boot sets that variable", name)

@@ -34,6 +34,10 @@ const RoleAll = "all"
 // ReleaseProcess is the process type that is run once per release.
 const ReleaseProcess = "release"
 
+// DatabaseServer is the database on the server itself: PostgreSQL of the image, made empty
+// and kept running by boot, for the processes of this server. DATABASE_URL leads to it.
+const DatabaseServer = "server"
+
 // Provisioning is what a build server is told to do (BakeFile). The two URLs
 // are presigned PUTs, so the server needs no right on the bucket.
 type Provisioning struct {
@@ -88,8 +92,9 @@ type UserData struct {
 	Ready         string         `json:"ready,omitempty"`  // command that succeeds when the server is ready
 	Logs          string         `json:"logs,omitempty"`   // s3://bucket/prefix
 	Region        string         `json:"region"`
-	Release       bool           `json:"release,omitempty"` // run the release process once and power off
-	Seed          string         `json:"seed,omitempty"`    // command to run once, between the release process and the others
+	Release       bool           `json:"release,omitempty"`  // run the release process once and power off
+	Database      string         `json:"database,omitempty"` // DatabaseServer; empty: none of boot's making
+	Seed          string         `json:"seed,omitempty"`     // command to run once, between the release process and the others
 
 	// Signal: CloudFormation waits for a signal to Resource of Stack from this
 	// server. Servers with Release or Singleton vote while they themselves are

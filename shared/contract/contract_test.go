@@ -17,7 +17,7 @@ func TestUserDataRoundTrip(t *testing.T) {
 		Stack: "shop-production", Resource: "WebGroup", TargetGroups: []string{"arn:1"},
 		Ports: map[string]int{"web": 8080}, HealthPath: "/health", SettingsPaths: []string{"/shop/common"},
 		PublicHosts: []string{"shop.example.com"}, Commit: "abc", Drain: 25, Ready: "./ready",
-		Logs: "s3://b/p", Region: "eu-central-1", Release: true, Seed: "bin/seed",
+		Logs: "s3://b/p", Region: "eu-central-1", Release: true, Database: "server", Seed: "bin/seed",
 		Signal: true, ReadyTimeout: 900, Singleton: true, Hook: "drain",
 	}
 	data, err := want.Marshal()
@@ -40,7 +40,7 @@ func TestUserDataKeys(t *testing.T) {
 	data, err := contract.UserData{
 		Application: "a", Environment: "e", Role: "r", Processes: []string{"p"}, Stack: "s", Resource: "l",
 		TargetGroups: []string{"t"}, Ports: map[string]int{"w": 1}, HealthPath: "/", SettingsPaths: []string{"/"},
-		PublicHosts: []string{"h"}, Commit: "c", Drain: 1, Ready: "x", Logs: "s3://b", Region: "g", Release: true, Seed: "d",
+		PublicHosts: []string{"h"}, Commit: "c", Drain: 1, Ready: "x", Logs: "s3://b", Region: "g", Release: true, Database: "b", Seed: "d",
 		Signal: true, ReadyTimeout: 2, Singleton: true, Hook: "k",
 	}.Marshal()
 	if err != nil {
@@ -48,7 +48,7 @@ func TestUserDataKeys(t *testing.T) {
 	}
 	want := `{"contract":1,"application":"a","environment":"e","role":"r","processes":["p"],"stack":"s","resource":"l",` +
 		`"target_groups":["t"],"ports":{"w":1},"health_path":"/","settings_paths":["/"],"public_hosts":["h"],` +
-		`"commit":"c","drain":1,"ready":"x","logs":"s3://b","region":"g","release":true,"seed":"d",` +
+		`"commit":"c","drain":1,"ready":"x","logs":"s3://b","region":"g","release":true,"database":"b","seed":"d",` +
 		`"signal":true,"ready_timeout":2,"singleton":true,"hook":"k"}`
 	if diff := cmp.Diff(want, string(data)); diff != "" {
 		t.Error(diff)

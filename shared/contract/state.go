@@ -21,7 +21,7 @@ type State struct {
 }
 
 // Known are the keys that this code knows.
-func Known() []string { return []string{"seed"} }
+func Known() []string { return []string{"database", "seed"} }
 
 // ProcessState is one process in a State.
 type ProcessState struct {
