@@ -58,7 +58,7 @@ type Test struct {
 // would be a constant here, a parameter of the template and its resources there.
 const (
 	DatabaseNone   = "none"
-	DatabaseServer = "server" // PostgreSQL on the server itself, gone with it
+	DatabaseServer = contract.DatabaseServer // PostgreSQL on the server itself, gone with it
 )
 
 // DefaultTest is a Test without a file.

@@ -90,6 +90,9 @@ func (s *Test) userData(f *File, r Role, v TestValues) userData {
 	d := f.userData(r)
 	d.Hook = ""
 	d.Seed = plain(cmp.Or(v.Seed, s.Seed))
+	if s.Database != DatabaseNone {
+		d.Database = s.Database
+	}
 	d.Logs = "s3://" + bucket + "/" + TestLogs(s.Application, v.Stack)
 	return d
 }
