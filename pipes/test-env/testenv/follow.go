@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,10 @@ import (
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
+
+// looksAtState is how often a server's state is looked for, a second apart: it is uploaded
+// with the server's word, or soon after.
+const looksAtState = 5
 
 // tailOfLog is how much of a failing server's log is shown, in lines.
 const tailOfLog = 40
@@ -79,7 +84,7 @@ func (r *run) follow(ctx context.Context, e Environment, after string, earlier [
 	}
 	live := environmentOf(final)
 	live.Armed = e.Armed
-	if why := r.unseeded(ctx, live, b.server); why != nil {
+	if why := r.unknowing(ctx, live, b.server); why != nil {
 		return r.unfit(ctx, live, why)
 	}
 	if why := r.visit(ctx, live.URL+final.Outputs[environment.OutputHealth], final.Outputs[environment.OutputTargets]); why != nil {
@@ -165,32 +170,31 @@ func (r *run) unfit(ctx context.Context, e Environment, why *exit.Error) (*Resul
 	return r.result(e, OutcomeFailed), why.Hint("it was removed; with KEEP_FAILED: 'true' it stays to be looked at")
 }
 
-// unseeded finds out whether boot has done what only a new one knows to do.
-func (r *run) unseeded(ctx context.Context, e Environment, server string) *exit.Error {
+// unknowing finds out whether the boot agent of the image knows what the server was told.
+// An older one ignores what came later, and is ready all the same.
+func (r *run) unknowing(ctx context.Context, e Environment, server string) *exit.Error {
 	file, err := r.file()
-	if err != nil || server == "" || r.s.Seed == "" && file.Seed == "" {
+	needs := map[string]bool{"seed": r.s.Seed != "" || err == nil && file.Seed != "", "database": err == nil && file.Database != environment.DatabaseNone}
+	if server == "" || !needs["seed"] && !needs["database"] {
 		return nil
 	}
 	state, err := r.state(ctx, e.Stack.Name, server)
-	for range 5 { // it is uploaded with the server's word, or soon after
-		if err == nil {
-			break
-		}
+	for n := 0; err != nil && n < looksAtState; n++ {
 		if err := stack.Pause(ctx, time.Second); err != nil {
 			return exit.Unablef("%w", err)
 		}
 		state, err = r.state(ctx, e.Stack.Name, server)
 	}
 	if err != nil {
-		return exit.Unablef("it cannot be told whether the seed command has run: %w", err)
+		return exit.Unablef("it cannot be told what the boot agent of the server knows: %w", err)
 	}
-	for _, key := range state.Knows {
-		if key == "seed" {
-			return nil
+	for _, key := range []string{"database", "seed"} {
+		if needs[key] && !slices.Contains(state.Knows, key) {
+			return exit.Refusedf("the boot agent of the image is older than %s in environments/test.yml, and has ignored it", key).
+				Hint("bake the commit again: pipe fearless/ami-bake with COMMIT: '" + e.Commit + "' and BASE_MAX_AGE: 0d")
 		}
 	}
-	return exit.Refusedf("the boot agent of the image is older than the seed command, and has not run it").
-		Hint("bake the commit again: pipe fearless/ami-bake with COMMIT: '" + e.Commit + "' and BASE_MAX_AGE: 0d")
+	return nil
 }
 
 // serverWords shows what a server left in the bucket before it said that it failed: why,

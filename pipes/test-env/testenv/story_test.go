@@ -71,7 +71,7 @@ func TestLifeOfAnEnvironment(t *testing.T) {
 // What the one server is told.
 func TestServerIsToldEverything(t *testing.T) {
 	story(t, func(t *testing.T, l *lab) {
-		l.file("processes: [web, worker]\nhttp: {health: /healthz, port: 9000}\nsettings: [/shop/common, /shop/test]\nseed: bin/seed --small\ninstance: t3.small\nready: test -e ready\n")
+		l.file("processes: [web, worker]\nhttp: {health: /healthz, port: 9000}\nsettings: [/shop/common, /shop/test]\nseed: bin/seed --small\ndatabase: server\ninstance: t3.small\nready: test -e ready\n")
 		l.create(good1).expect(t, exit.Passed, "on one t3.small", "http://shop-11111111.test.example.com/healthz answers")
 		l.create(good2, "PROCESSES=web", "SEED=bin/seed $SIZE", "INSTANCE=t3.nano").expect(t, exit.Passed, "on one t3.nano")
 		want := map[string]string{
@@ -80,7 +80,7 @@ func TestServerIsToldEverything(t *testing.T) {
 		}
 		for _, u := range l.told {
 			got := u.Role + " " + strings.Join(u.Processes, ",") + " " + u.Seed + " " + u.HealthPath + " " + u.Ready
-			if got != want[u.Commit] || u.Environment != "test" || u.Hook != "" || u.Ports["web"] != 9000 ||
+			if got != want[u.Commit] || u.Environment != "test" || u.Database != "server" || u.Hook != "" || u.Ports["web"] != 9000 ||
 				u.PublicHosts[0] != "shop-"+u.Commit[:8]+"."+domain || u.SettingsPaths[1] != "/shop/test" ||
 				!strings.HasSuffix(u.Logs, "/logs/shop/test/test-shop-"+u.Commit[:8]) {
 				t.Errorf("%s, want %s: %+v", got, want[u.Commit], u)
@@ -230,9 +230,11 @@ func TestUnreachable(t *testing.T) {
 func TestOldBootAndSeed(t *testing.T) {
 	story(t, func(t *testing.T, l *lab) {
 		l.knows = nil
-		l.create(good1, "SEED=bin/seed").expect(t, exit.Refused, "the boot agent of the image is older than the seed command", "bake the commit again")
+		l.create(good1, "SEED=bin/seed").expect(t, exit.Refused, "the boot agent of the image is older than seed in environments/test.yml", "bake the commit again")
 		l.check("environments", l.shown())
 		l.create(good1).expect(t, exit.Passed)
+		l.file("database: server\n")
+		l.create(good2).expect(t, exit.Refused, "older than database in environments/test.yml")
 	})
 }
 
