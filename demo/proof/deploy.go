@@ -77,32 +77,46 @@ func (e *Environment) refused(d deployed) error {
 
 // CancelEarly cancels a deploy when new web servers have been launched, and none answers.
 func (e *Environment) CancelEarly(ctx context.Context, v Version) error {
-	return e.cancel(ctx, v, "cancelled early", func(int) bool {
+	return e.cancel(ctx, v, "cancelled early", e.launched(v))
+}
+
+// minuteOfSoak is the shortest there is.
+const minuteOfSoak = time.Minute
+
+// launched is the moment when new web servers of a version have been launched.
+func (e *Environment) launched(v Version) func(events int) bool {
+	return func(int) bool {
 		for _, i := range e.proof.stage.Cloud.Instances() {
 			if e.is(i.Tags, "web") && i.Tags[environment.TagCommit] == v.Commit && (i.State == "pending" || i.State == "running") {
 				return true
 			}
 		}
 		return false
-	})
+	}
 }
 
 // CancelSoak cancels a deploy when everything has been replaced, and old and new servers
 // both answer while the release is watched.
 func (e *Environment) CancelSoak(ctx context.Context, v Version) error {
 	const phase = "cancelled in the soak"
-	err := e.cancel(ctx, v, phase, func(events int) bool {
+	err := e.cancel(ctx, v, phase, e.soaked(v, phase))
+	if counted := e.Last(phase); err == nil && (counted.Versions[v.Answer] == 0 || counted.Versions[e.Live.Answer] == 0) {
+		return fmt.Errorf("%s: both versions should have answered, seen: %s", phase, counted.Seen())
+	}
+	return err
+}
+
+// soaked is the moment in a phase when everything has been replaced by a version, which has
+// answered already.
+func (e *Environment) soaked(v Version, phase string) func(events int) bool {
+	return func(events int) bool {
 		for _, event := range e.proof.stage.Cloud.StackEvents(application + "-" + e.Name)[events:] {
 			if event.Logical == "SchedulerGroup" && event.Status == "UPDATE_COMPLETE" {
 				return e.Last(phase).Versions[v.Answer] > 0
 			}
 		}
 		return false
-	})
-	if counted := e.Last(phase); err == nil && (counted.Versions[v.Answer] == 0 || counted.Versions[e.Live.Answer] == 0) {
-		return fmt.Errorf("%s: both versions should have answered, seen: %s", phase, counted.Seen())
 	}
-	return err
 }
 
 // cancel begins a deploy and cancels it at a moment, which may look at the events of
@@ -114,7 +128,7 @@ func (e *Environment) cancel(ctx context.Context, v Version, phase string, momen
 	name := application + "-" + e.Name
 	events := len(e.proof.stage.Cloud.StackEvents(name))
 	ended := make(chan deployed, 1)
-	go func() { ended <- e.deploy(ctx, v, time.Minute) }()
+	go func() { ended <- e.deploy(ctx, v, minuteOfSoak) }()
 	early := error(nil)
 	err := until(ctx, "the moment to cancel", func() (bool, error) {
 		select {

@@ -40,13 +40,14 @@ import (
 // application is the name under which everything here is baked and deployed.
 const application = "proof"
 
-// mostMachines is enough for three environments that replace all their servers at once.
+// mostMachines is enough for four environments that replace all their servers at once.
 const mostMachines = 64
 
-// Proof is one account with the images of three versions.
+// Proof is one account with the images of four versions.
 type Proof struct {
-	// One and Two are well. Broken does not start: its web process is called wrongly.
-	One, Two, Broken Version
+	// One and Two are well. Broken does not start: its web process is called wrongly. Bad
+	// starts and is healthy; what is bad about it people find out.
+	One, Two, Broken, Bad Version
 
 	stage *stage.Stage
 	cfn   *cloudformation.Client

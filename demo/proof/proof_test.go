@@ -47,8 +47,8 @@ func TestNoRequestFails(t *testing.T) {
 			}
 		})
 	}
-	if passed < 15 {
-		t.Errorf("%d steps, want 15:\n%s", passed, out)
+	if passed < 23 {
+		t.Errorf("%d steps, want 23:\n%s", passed, out)
 	}
 	t.Logf("%s", out)
 }

@@ -50,6 +50,7 @@ func (p *Proof) Stories() []Story {
 			}},
 			{"cancelled early", quietly(func(ctx context.Context, e *Environment) error { return e.CancelEarly(ctx, p.other(e)) })},
 		}},
+		p.rollbacks(),
 	}
 }
 

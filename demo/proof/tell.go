@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,10 +13,13 @@ import (
 // Prove tells all stories at the same time, each in an environment of its own, again
 // and again until the time is over; each is told once at least. It writes a line for
 // every step, then what the clients saw and what became of the jobs. The error says how
-// many steps have failed.
-func (p *Proof) Prove(ctx context.Context, out io.Writer, length time.Duration) error {
+// many steps have failed. With a name, it tells that story alone.
+func (p *Proof) Prove(ctx context.Context, out io.Writer, length time.Duration, only string) error {
 	r := &report{out: out, began: time.Now()}
-	stories := p.Stories()
+	stories := slices.DeleteFunc(p.Stories(), func(s Story) bool { return only != "" && s.Name != only })
+	if len(stories) == 0 {
+		return fmt.Errorf("there is no story %s", only)
+	}
 	told := make([]*Environment, len(stories))
 	jobs := make([]Jobs, len(stories))
 	var all sync.WaitGroup

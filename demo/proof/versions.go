@@ -38,8 +38,8 @@ const provision = "#!/bin/sh\ntest -x bin/web\n"
 
 // bakeAll makes a clone and an image for each version, all at once.
 func (p *Proof) bakeAll(ctx context.Context, sample string) error {
-	p.One.Name, p.Two.Name, p.Broken.Name = "1.0.0", "2.0.0", "3.0.0"
-	versions := []*Version{&p.One, &p.Two, &p.Broken}
+	p.One.Name, p.Two.Name, p.Broken.Name, p.Bad.Name = "1.0.0", "2.0.0", "3.0.0", "2.1.0"
+	versions := []*Version{&p.One, &p.Two, &p.Broken, &p.Bad}
 	problems := make([]error, len(versions))
 	var all sync.WaitGroup
 	for i, v := range versions {

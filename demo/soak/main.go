@@ -1,8 +1,8 @@
-// Command soak replaces images under traffic for minutes: releases, deploys that fail or
-// are cancelled, servers that die. It fails when a request does, and shows what clients
+// Command soak replaces images under traffic for minutes: releases, rollbacks, deploys that
+// fail or are cancelled, servers that die. It fails when a request does, and shows what clients
 // saw. What must hold exactly is said in package proof.
 //
-//	go run ./demo/soak [-for 5m]
+//	go run ./demo/soak [-for 5m] [-story rollbacks]
 package main
 
 import (
@@ -24,10 +24,11 @@ const longest = 20 * time.Minute
 
 func main() {
 	length := flag.Duration("for", 5*time.Minute, "how long stories are told again; 0 is once")
+	story := flag.String("story", "", "the one story to tell; blank: all of them")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	ctx, cancel := context.WithTimeout(ctx, *length+longest)
-	err := soak(ctx, os.Stdout, *length)
+	err := soak(ctx, os.Stdout, *length, *story)
 	cancel()
 	stop()
 	if err != nil {
@@ -36,15 +37,15 @@ func main() {
 	}
 }
 
-func soak(ctx context.Context, out io.Writer, length time.Duration) error {
-	fmt.Fprintln(out, "compiling, then baking three versions of the sample application …")
+func soak(ctx context.Context, out io.Writer, length time.Duration, story string) error {
+	fmt.Fprintln(out, "compiling, then baking four versions of the sample application …")
 	began := time.Now()
 	p, err := proof.Open(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "the images are there after %.1f s\n", time.Since(began).Seconds())
-	err = p.Prove(ctx, out, length)
+	err = p.Prove(ctx, out, length, story)
 	if closed := p.Close(); err == nil {
 		err = closed
 	}
