@@ -49,7 +49,8 @@ func (b *baker) needed(ctx context.Context, images []image.Image) (reasons, erro
 }
 
 // releases asks the ledgers of all environments. When an image says that it was live where
-// there is no ledger, this is not the bucket that deploys write to.
+// there is no ledger, this is not the bucket that deploys write to. Who deploys by other means
+// has no ledger at all: then the newest images stay.
 func (b *baker) releases(ctx context.Context, images []image.Image, r reasons) error {
 	l := &ledger.Ledger{API: b.aws.s3, Bucket: b.aws.bucket, Application: b.s.Application}
 	environments, err := l.Environments(ctx)
@@ -64,6 +65,11 @@ func (b *baker) releases(ctx context.Context, images []image.Image, r reasons) e
 					i.ID, where, b.aws.bucket, b.s.Application, where).
 					Hint("is BUCKET the one that deploy-env has?")
 			}
+		}
+	}
+	if len(environments) == 0 {
+		for _, i := range images[:min(b.s.Keep, len(images))] { // the newest first
+			r.add(i.ID, fmt.Sprintf("there is no ledger, and it is one of the newest %d", b.s.Keep))
 		}
 	}
 	for _, name := range environments {
