@@ -22,7 +22,7 @@ sweeps = $(sort $(addprefix ./,$(dir $(shell grep -rl --include='*_test.go' 'fau
 help: ## print these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: need ## bake three commits of the sample application on the local cloud and release them to staging, under load
+demo: need ## bake three commits of the sample application on the local cloud, release them under load, roll back, show two side by side
 	go run ./demo
 
 test: need $(LINTER) ## run all tests, with the race detector where there is a C compiler

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -19,19 +22,21 @@ import (
 // quick is how many requests are sent a second while an image is replaced.
 const quick = 200
 
-// rollout is one run of deploy-env.
+// rollout is one run of deploy-env or of rollback.
 type rollout struct {
 	release release
+	outcome string
 	refused bool // deploy-env said no, as it should
 	took    time.Duration
 	traffic traffic.Count
 }
 
 // deployAll brings the environment staging live with the first image, replaces it by the
-// second while a client sends requests, and fails with the third.
+// second while a client sends requests, fails with the third, and rolls back to the first.
 func deployAll(ctx context.Context, out io.Writer, s *stage.Stage, repository stage.Repository, releases []release) error {
 	var rollouts []rollout
 	var client *traffic.Client
+	others := showBeside(ctx, s, repository, releases[:2])
 	for i, r := range releases {
 		heading(out, fmt.Sprintf("Pipeline of commit %.12s: deploy-env to staging", r.commit))
 		if client != nil {
@@ -48,7 +53,7 @@ func deployAll(ctx context.Context, out io.Writer, s *stage.Stage, repository st
 		if client != nil {
 			continue
 		}
-		url, err := listener(ctx, s)
+		url, err := listener(ctx, s, "staging")
 		if err != nil {
 			return err
 		}
@@ -62,7 +67,53 @@ func deployAll(ctx context.Context, out io.Writer, s *stage.Stage, repository st
 	for i := 1; i < len(rollouts); i++ {
 		rollouts[i].traffic = client.Of(rollouts[i].release.version)
 	}
-	return rolloutTable(out, rollouts)
+	back, err := rollBack(ctx, out, s, releases[0], client)
+	if err != nil {
+		return err
+	}
+	if err := rolloutTable(out, append(rollouts, back)); err != nil {
+		return err
+	}
+	return others.finish(ctx, out, s)
+}
+
+// back is the phase in which the client is while a rollback goes on.
+const back = "rollback"
+
+// rollBack runs the pipe as a custom pipeline would, without a clone: whoever starts it
+// knows no more than that what was live before was better.
+func rollBack(ctx context.Context, out io.Writer, s *stage.Stage, to release, client *traffic.Client) (rollout, error) {
+	heading(out, "Pipeline started by hand: rollback of staging to what was live before")
+	client.Phase(back)
+	began := time.Now()
+	dir, err := os.MkdirTemp(s.Dir, "no-clone-")
+	if err != nil {
+		return rollout{}, err
+	}
+	cmd := exec.CommandContext(ctx, s.Program("rollback"))
+	cmd.Dir = dir
+	cmd.Env = s.Environ(map[string]string{
+		"APPLICATION": application, "ENVIRONMENT": "staging", "PROVEN_IN": "staging", "COMMIT": "previous", "REASON": "it is a demo",
+		"BITBUCKET_PIPELINE_UUID": "{demo}", "BITBUCKET_CLONE_DIR": dir,
+	})
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Run(); err != nil {
+		return rollout{}, fmt.Errorf("rollback: %w", err)
+	}
+	took := time.Since(began)
+	url, err := listener(ctx, s, "staging")
+	if err != nil {
+		return rollout{}, err
+	}
+	answer, err := ask(ctx, url+"/version")
+	if err != nil {
+		return rollout{}, fmt.Errorf("staging does not answer after the rollback: %w", err)
+	}
+	if !strings.HasPrefix(answer, to.version) {
+		return rollout{}, fmt.Errorf("after the rollback staging answers %q, which is not version %s", answer, to.version)
+	}
+	fmt.Fprintf(out, "staging answers at %s: %s\n", url, answer)
+	return rollout{release: to, outcome: "rolled back to", took: took, traffic: client.Of(back)}, nil
 }
 
 // deploy runs the pipe as a pipeline would.
@@ -86,10 +137,10 @@ func deploy(ctx context.Context, out io.Writer, s *stage.Stage, repository stage
 	return rollout{release: r, took: time.Since(began)}, nil
 }
 
-// listener is where the balancer of staging can be reached.
-func listener(ctx context.Context, s *stage.Stage) (string, error) {
+// listener is where the balancer of an environment can be reached.
+func listener(ctx context.Context, s *stage.Stage, environment string) (string, error) {
 	api := cloudformation.New(cloudformation.Options{Region: "us-east-1", BaseEndpoint: &s.URL, Credentials: keys})
-	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(application + "-staging-base")})
+	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(application + "-" + environment + "-base")})
 	if err != nil {
 		return "", err
 	}
@@ -100,7 +151,7 @@ func listener(ctx context.Context, s *stage.Stage) (string, error) {
 			}
 		}
 	}
-	return "", errors.New("the base of staging has no listener")
+	return "", errors.New("the base of " + environment + " has no listener")
 }
 
 func rolloutTable(out io.Writer, rollouts []rollout) error {
@@ -109,7 +160,7 @@ func rolloutTable(out io.Writer, rollouts []rollout) error {
 	fmt.Fprintln(w, "VERSION\tOUTCOME\tTOOK\tREQUESTS\tFAILED\tP99\tVERSIONS SEEN")
 	failed, trouble := 0, ""
 	for _, r := range rollouts {
-		outcome := "live"
+		outcome := cmp.Or(r.outcome, "live")
 		if r.refused {
 			outcome = "failed; the one before goes on"
 		}

@@ -1,7 +1,8 @@
 // Command demo plays pipelines on this computer: ami-bake bakes three commits of the
 // sample application on the local cloud, a server of each of the first two images answers
 // with its own version, and deploy-env releases all three to staging, under the requests
-// of a client; the third does not start and is taken back.
+// of a client; the third does not start and is taken back, and rollback brings the first
+// one back. Meanwhile test-env shows the first two side by side, each at its own address.
 package main
 
 import (

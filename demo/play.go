@@ -34,7 +34,7 @@ func play(ctx context.Context, out io.Writer) error {
 	}
 	heading(out, "Compiling the pipes and the boot agent")
 	bin, cache := filepath.Join(root, ".bin", "demo"), filepath.Join(root, ".bin", "guest-cache")
-	if err := stage.Build(ctx, root, bin, []string{"ami-bake", "deploy-env"}); err != nil {
+	if err := stage.Build(ctx, root, bin, []string{"ami-bake", "deploy-env", "rollback", "test-env"}); err != nil {
 		return err
 	}
 	if err := openCache(cache); err != nil {

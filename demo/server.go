@@ -72,11 +72,14 @@ func network(ctx context.Context, s *stage.Stage) (string, error) {
 }
 
 // ask waits for an answer with status 200.
-func ask(ctx context.Context, url string) (string, error) {
+func ask(ctx context.Context, url string) (string, error) { return askFor(ctx, url, "") }
+
+// askFor waits for an answer to a host name, "" for that of the URL.
+func askFor(ctx context.Context, url, host string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		answer, err := get(ctx, url)
+		answer, err := get(ctx, url, host)
 		if err == nil {
 			return answer, nil
 		}
@@ -88,10 +91,13 @@ func ask(ctx context.Context, url string) (string, error) {
 	}
 }
 
-func get(ctx context.Context, url string) (string, error) {
+func get(ctx context.Context, url, host string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err
+	}
+	if host != "" {
+		request.Host = host
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
