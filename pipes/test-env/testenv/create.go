@@ -12,6 +12,7 @@ import (
 	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/pipe"
+	"bitbucket.org/fearless/pipes/shared/release"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -45,7 +46,7 @@ func (r *run) create(ctx context.Context) (pipe.Result, error) {
 func (r *run) bring(ctx context.Context, commit string, end time.Time) (*Result, error) {
 	name := StackName(r.s.Application, commit)
 	for turn := 1; ; turn++ {
-		now, err := stack.Describe(ctx, r.cfn, name)
+		now, err := stack.Describe(ctx, r.CFN, name)
 		if err != nil {
 			return nil, unable(err)
 		}
@@ -112,14 +113,14 @@ func (r *run) adopt(ctx context.Context, e Environment, end time.Time) (*Result,
 		return nil, r.remove(ctx, e)
 	case status.Busy() && !strings.HasPrefix(string(status), "UPDATE"):
 		r.rt.Console.Info("Stack %s is %s: waiting for that to end", e.Stack.Name, status)
-		_, _, err := stack.Follow(ctx, r.cfn, e.Stack.ID, "", r.quietly)
+		_, _, err := stack.Follow(ctx, r.CFN, e.Stack.ID, "", r.quietly)
 		return nil, unable(err)
 	}
 	if err := r.prolong(ctx, &e, end); err != nil {
 		return nil, err
 	}
 	// Its time may have come in between.
-	now, err := stack.Describe(ctx, r.cfn, e.Stack.ID)
+	now, err := stack.Describe(ctx, r.CFN, e.Stack.ID)
 	if err != nil || now == nil || now.Status.Dead() || now.Status == stack.DeleteInProgress || now.Status == stack.DeleteComplete {
 		return nil, unable(err)
 	}
@@ -151,16 +152,8 @@ func (r *run) join(ctx context.Context, e Environment, end time.Time) (*Result, 
 	if err := r.prolong(ctx, &e, end); err != nil {
 		return nil, err
 	}
-	earlier, err := stack.Operation(ctx, r.cfn, e.Stack.ID)
-	if err != nil {
-		return nil, unable(err)
-	}
-	after := ""
-	if len(earlier) > 0 {
-		after = earlier[len(earlier)-1].ID
-	}
 	r.rt.Console.Info("Another run creates the environment at this moment: following it")
-	return r.follow(ctx, e, after, earlier)
+	return r.follow(ctx, e)
 }
 
 // build makes the environment. What may speak against it is asked before anything is
@@ -182,7 +175,7 @@ func (r *run) build(ctx context.Context, commit string, end time.Time, turn int)
 	}
 	r.rt.Console.Info("It is deleted %s", r.at(end))
 	forget := r.rt.Undo.OnFailure("the schedule of "+name, func(ctx context.Context) error { return r.disarmAlone(ctx, name) })
-	id, err := stack.Create(ctx, r.cfn, stack.Creation{
+	id, err := stack.Create(ctx, r.CFN, stack.Creation{
 		Stack: name, Body: string(body), Parameters: p.template.Values(), Tags: r.tags(commit, end),
 		Role: r.serviceRole, Keep: r.s.KeepFailed, Token: token(name),
 	})
@@ -191,16 +184,16 @@ func (r *run) build(ctx context.Context, commit string, end time.Time, turn int)
 		forget()
 		return nil, nil
 	case err != nil:
-		return nil, r.refusedRole(err)
+		return nil, release.RoleProblem(err, r.serviceRole, "TEST_SERVICE_ROLE", Name)
 	}
 	forget()
-	now, err := stack.Describe(ctx, r.cfn, id)
+	now, err := stack.Describe(ctx, r.CFN, id)
 	if err != nil || now == nil {
 		return nil, exit.Unablef("stack %s was made and is not shown: %w", name, err).Hint("run the pipe again to follow it")
 	}
 	e := environmentOf(now)
 	e.Armed, e.URL = end, p.values.URL
-	return r.follow(ctx, e, "", nil)
+	return r.follow(ctx, e)
 }
 
 // armFirst arms the schedule of an environment that is going to be made, and says when it
@@ -220,18 +213,11 @@ func (r *run) armFirst(ctx context.Context, name string, end time.Time) (time.Ti
 // disarmAlone takes back the schedule of a stack that was not made. One that may have
 // been made keeps it.
 func (r *run) disarmAlone(ctx context.Context, name string) error {
-	now, err := stack.Describe(ctx, r.cfn, name)
+	now, err := stack.Describe(ctx, r.CFN, name)
 	if err != nil || now != nil {
 		return err
 	}
 	return r.disarm(ctx, name)
-}
-
-func (r *run) refusedRole(err error) error {
-	if strings.Contains(err.Error(), "invalid or cannot be assumed") {
-		return exit.Unablef("%w", err).Hint("the role must be there and trust cloudformation.amazonaws.com: deploy account.yml of this application again")
-	}
-	return unable(err)
 }
 
 // token names one creation, so that a call which is repeated makes no second stack.

@@ -44,7 +44,7 @@ func (r *run) destroy(ctx context.Context) (pipe.Result, error) {
 	}
 	if e == nil {
 		if name := StackName(r.s.Application, r.s.Commit); len(r.s.Commit) >= digits {
-			other, err := stack.Describe(ctx, r.cfn, name)
+			other, err := stack.Describe(ctx, r.CFN, name)
 			if err != nil {
 				return nil, unable(err)
 			}
@@ -86,7 +86,7 @@ func (r *run) remove(ctx context.Context, e Environment) error {
 		return exit.Refusedf("stack %s is no test environment of %s", e.Stack.Name, r.s.Application)
 	}
 	for n := 1; ; n++ {
-		final, events, err := stack.Delete(ctx, r.cfn, e.Stack, r.serviceRole, r.quietly)
+		final, events, err := stack.Delete(ctx, r.CFN, e.Stack, r.serviceRole, r.quietly)
 		switch {
 		case err != nil && !gone(err):
 			return unable(err)

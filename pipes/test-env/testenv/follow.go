@@ -2,7 +2,6 @@ package testenv
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"bitbucket.org/fearless/pipes/shared/contract"
 	"bitbucket.org/fearless/pipes/shared/environment"
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/release"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -21,71 +21,31 @@ import (
 // with the server's word, or soon after.
 const looksAtState = 5
 
-// tailOfLog is how much of a failing server's log is shown, in lines.
-const tailOfLog = 40
-
-// signal recognises the event in which CloudFormation tells of a server's word.
-var signal = regexp.MustCompile(`Received (SUCCESS|FAILURE) signal with UniqueId (\S+)`)
-
-// birth is what is seen of a creation.
-type birth struct {
-	r      *run
-	server string // that gave its word
-	failed bool
-	words  string // what it left in the bucket when it failed, read at once
-}
-
-// watch is a stack.Watcher.
-func (b *birth) watch(ctx context.Context, now *stack.Stack, news []stack.Event) error {
-	for _, e := range news {
-		if m := signal.FindStringSubmatch(e.Reason); m != nil {
-			b.signalled(ctx, m[1], m[2], now.Name)
-			continue
-		}
-		switch {
-		case e.Failed():
-			b.r.rt.Console.Warn("%s %s: %s", e.LogicalID, strings.ToLower(e.Status), e.Reason)
-		case e.Own():
-			b.r.rt.Console.Debug("stack: %s %s", e.Status, e.Reason)
-		default:
-			b.r.rt.Console.Debug("%s (%s): %s %s", e.LogicalID, e.Type, e.Status, e.Reason)
-		}
+// operator follows the stack of an environment, as that of any servers.
+func (r *run) operator(name string) *release.Operator {
+	return &release.Operator{
+		Clients: r.Clients, Console: r.rt.Console, Application: r.s.Application, Environment: kindTest, Build: r.s.BuildNumber,
+		Roles: []release.Role{{Name: contract.RoleAll, Group: environment.GroupOfTests, Min: 1, Max: 1}},
+		Logs:  environment.TestLogs(r.s.Application, name),
 	}
-	if now.Status.Busy() {
-		b.r.waiting.Update("%s is %s", now.Name, now.Status)
-	}
-	return nil
-}
-
-func (b *birth) signalled(ctx context.Context, word, server, name string) {
-	b.server = server
-	if word != "FAILURE" {
-		b.r.rt.Console.Info("Server %s is ready", server)
-		return
-	}
-	b.failed = true
-	b.r.rt.Console.Warn("Server %s says that it failed", server)
-	b.words = b.r.serverWords(ctx, name, server)
 }
 
 // follow follows a creation to its end, and makes sure that somebody can see it.
-func (r *run) follow(ctx context.Context, e Environment, after string, earlier []stack.Event) (*Result, error) {
-	b := &birth{r: r}
-	if err := b.watch(ctx, e.Stack, earlier); err != nil {
+func (r *run) follow(ctx context.Context, e Environment) (*Result, error) {
+	ending, err := r.operator(e.Stack.Name).FollowCreation(ctx, e.Stack)
+	if err != nil {
 		return nil, err
 	}
-	final, events, err := stack.Follow(ctx, r.cfn, e.Stack.ID, after, b.watch)
-	if err != nil {
-		return nil, exit.Unablef("%w; the creation goes on in CloudFormation", err).
-			Hint("run the pipe again to follow it; it ends " + r.at(e.ends()) + " in any case")
-	}
-	if !final.Status.Good() {
-		return r.stillborn(ctx, e, final, append(earlier, events...), b)
+	final := ending.Stack
+	if !ending.Good() {
+		return r.stillborn(ctx, e, ending)
 	}
 	live := environmentOf(final)
 	live.Armed = e.Armed
-	if why := r.unknowing(ctx, live, b.server); why != nil {
-		return r.unfit(ctx, live, why)
+	for _, server := range ending.Ready(environment.GroupOfTests) {
+		if why := r.unknowing(ctx, live, server); why != nil {
+			return r.unfit(ctx, live, why)
+		}
 	}
 	if why := r.visit(ctx, live.URL+final.Outputs[environment.OutputHealth], final.Outputs[environment.OutputTargets]); why != nil {
 		return r.unfit(ctx, live, why)
@@ -99,15 +59,15 @@ var inUse = regexp.MustCompile(`Priority '?\d+'? is currently in use|PriorityInU
 
 // stillborn says why a creation has failed, and sees to it that nothing is left, or that
 // it stays to be looked at. No error and no result: another turn may work.
-func (r *run) stillborn(ctx context.Context, e Environment, final *stack.Stack, events []stack.Event, b *birth) (*Result, error) {
-	e.Stack = final
-	cause := stack.Cause(events)
+func (r *run) stillborn(ctx context.Context, e Environment, ending *release.Ending) (*Result, error) {
+	e.Stack = ending.Stack
+	cause := stack.Cause(ending.Events)
 	again := cause != nil && inUse.MatchString(cause.Reason)
-	kept := final.Status == stack.CreateFailed && r.s.KeepFailed && !again
+	kept := e.kept() && r.s.KeepFailed && !again
 	switch {
 	case kept:
-	case final.Status == stack.DeleteComplete:
-		r.done(ctx, final.Name)
+	case e.Stack.Status == stack.DeleteComplete:
+		r.done(ctx, e.Stack.Name)
 	default:
 		r.removeOrSay(ctx, e)
 	}
@@ -115,32 +75,25 @@ func (r *run) stillborn(ctx context.Context, e Environment, final *stack.Stack, 
 	case again:
 		r.rt.Console.Info("Another environment has taken the place among the rules of the balancer: trying another one")
 		return nil, nil
-	case cause == nil && deleted(events):
+	case deleted(ending.Events) && (cause == nil || strings.Contains(cause.Reason, "cancelled")):
 		return r.result(e, OutcomeFailed), exit.Refusedf("the environment of commit %.12s was destroyed while it was created", e.Commit)
 	}
-	err := b.failure(e, final, cause)
+	err := failure(e, ending, cause)
 	if kept {
-		return r.result(e, OutcomeKept), err.Hint("it is kept "+r.until(e.ends())+", as KEEP_FAILED asks; stack "+final.Name,
+		return r.result(e, OutcomeKept), err.Hint("it is kept "+r.until(e.ends())+", as KEEP_FAILED asks; stack "+e.Stack.Name,
 			"remove it with ACTION: destroy and COMMIT: '"+e.Commit+"'")
 	}
 	return r.result(e, OutcomeFailed), err.Hint("it was removed; with KEEP_FAILED: 'true' it stays to be looked at")
 }
 
 // failure is why an environment was not created. It is the commit's, when its server is
-// what failed; else it is ours to mend.
-func (b *birth) failure(e Environment, final *stack.Stack, cause *stack.Event) *exit.Error {
-	why := b.words
-	switch {
-	case why != "":
-	case cause != nil:
-		why = cause.LogicalID + ": " + cause.Reason
-	default:
-		why = string(final.Status) + " " + final.Reason
+// what failed; else it is ours, or AWS's.
+func failure(e Environment, ending *release.Ending, cause *stack.Event) *exit.Error {
+	hints, refused := ending.Refused()
+	if refused || ending.Failing() == "" && (cause == nil || cause.LogicalID != environment.GroupOfTests) {
+		return exit.Unablef("the environment of commit %.12s cannot be created: %s", e.Commit, ending.Why()).Hint(hints...)
 	}
-	if !b.failed && (cause == nil || cause.LogicalID != environment.GroupOfTests) {
-		return exit.Unablef("the environment of commit %.12s cannot be created: %s", e.Commit, why)
-	}
-	return exit.Refusedf("commit %.12s does not become healthy: %s", e.Commit, why)
+	return exit.Refusedf("commit %.12s does not become healthy: %s", e.Commit, ending.Why())
 }
 
 // removeOrSay removes what failed. What resists is not ours to insist on: its schedule
@@ -197,41 +150,20 @@ func (r *run) unknowing(ctx context.Context, e Environment, server string) *exit
 	return nil
 }
 
-// serverWords shows what a server left in the bucket before it said that it failed: why,
-// and the end of its log.
-func (r *run) serverWords(ctx context.Context, name, server string) string {
-	place := r.place(name)
-	if log, err := r.object(ctx, place.Log(contract.RoleAll, server)); err == nil && log != "" {
-		lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
-		r.rt.Console.Output(server, strings.Join(lines[max(0, len(lines)-tailOfLog):], "\n"))
-	}
-	if state, err := r.state(ctx, name, server); err == nil && state.Reason != "" {
-		return fmt.Sprintf("server %s: %s", server, state.Reason)
-	}
-	return ""
-}
-
-func (r *run) place(name string) contract.Place {
-	return contract.Place{Bucket: r.bucket, Prefix: environment.TestLogs(r.s.Application, name)}
-}
-
+// state is what a server says about itself.
 func (r *run) state(ctx context.Context, name, server string) (contract.State, error) {
-	text, err := r.object(ctx, r.place(name).State(contract.RoleAll, server))
+	place := contract.Place{Bucket: r.Bucket, Prefix: environment.TestLogs(r.s.Application, name)}
+	key := place.State(contract.RoleAll, server)
+	out, err := r.S3.GetObject(ctx, &s3.GetObjectInput{Bucket: &r.Bucket, Key: &key})
 	if err != nil {
 		return contract.State{}, err
 	}
-	return contract.ParseState([]byte(text))
-}
-
-// object reads a small object.
-func (r *run) object(ctx context.Context, key string) (string, error) {
-	out, err := r.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &r.bucket, Key: &key})
-	if err != nil {
-		return "", err
-	}
 	defer func() { _ = out.Body.Close() }()
-	content, err := io.ReadAll(io.LimitReader(out.Body, 512<<10))
-	return string(content), err
+	content, err := io.ReadAll(io.LimitReader(out.Body, 64<<10))
+	if err != nil {
+		return contract.State{}, err
+	}
+	return contract.ParseState(content)
 }
 
 // quietly follows without a line for each event.

@@ -86,7 +86,7 @@ func environmentOf(s *stack.Stack) Environment {
 // environments are those of the application, the oldest first. Their schedules are not
 // asked.
 func (r *run) environments(ctx context.Context) ([]Environment, error) {
-	all, err := stack.All(ctx, r.cfn)
+	all, err := stack.All(ctx, r.CFN)
 	if err != nil {
 		return nil, exit.Unablef("%w", err)
 	}

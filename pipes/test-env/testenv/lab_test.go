@@ -78,8 +78,9 @@ type lab struct {
 	cloud *localcloud.Cloud
 	clone string
 
-	bitbucket *fake.Server // nil: nobody calls it
-	cut       bool         // the runner has no way to the balancer
+	bitbucket *fake.Server     // nil: nobody calls it
+	before    func(url.Values) // before a stack is created; nil: nothing happens then
+	cut       bool             // the runner has no way to the balancer
 
 	mu    sync.Mutex
 	up    map[string]bool              // instances that answer their health checks
@@ -330,6 +331,9 @@ func (l *lab) checkArmed(r *http.Request) {
 	form, _ := url.ParseQuery(string(body))
 	if form.Get("Action") != "CreateStack" {
 		return
+	}
+	if l.before != nil {
+		l.before(form)
 	}
 	name := form.Get("StackName")
 	if !slices.ContainsFunc(l.cloud.Schedules(), func(s scheduled.Schedule) bool { return s.Name == name && s.Deletes.StackName == name && !s.Done }) {

@@ -99,7 +99,7 @@ func (r *run) image(ctx context.Context, commit string) (*image.Record, error) {
 func (r *run) describe(ctx context.Context, id string) (*image.Image, error) {
 	const looks = 4
 	for n := 1; ; n++ {
-		img, err := image.ByID(ctx, r.ec2, id)
+		img, err := image.ByID(ctx, r.EC2, id)
 		if err != nil || img != nil || n == looks {
 			return img, err
 		}
@@ -134,7 +134,7 @@ func (r *run) fit(file *environment.Test, record *image.Record) (v environment.T
 // base reads the outputs of testing's base, on which all test environments stand.
 func (r *run) base(ctx context.Context) (outputs map[string]string, host string, err error) {
 	name := environment.BaseOfTests(r.s.Application)
-	s, err := stack.Describe(ctx, r.cfn, name)
+	s, err := stack.Describe(ctx, r.CFN, name)
 	if err != nil {
 		return nil, "", unable(err)
 	}

@@ -123,7 +123,7 @@ func (r *run) beginDelete(ctx context.Context, c *condemned) error {
 	if r.serviceRole != "" {
 		in.RoleARN = &r.serviceRole
 	}
-	_, err := r.cfn.DeleteStack(ctx, in)
+	_, err := r.CFN.DeleteStack(ctx, in)
 	var refused smithy.APIError
 	switch {
 	case ctx.Err() != nil:
@@ -142,7 +142,7 @@ func (r *run) beginDelete(ctx context.Context, c *condemned) error {
 // there. One question for all of them at a time keeps the number of calls low.
 func (r *run) settle(ctx context.Context, doomed []condemned) (left []string, err error) {
 	for {
-		all, err := stack.All(ctx, r.cfn)
+		all, err := stack.All(ctx, r.CFN)
 		if err != nil && (ctx.Err() != nil || !stack.Passing(err)) {
 			return nil, exit.Unablef("%w", err)
 		}
@@ -177,7 +177,7 @@ func (r *run) orphans(ctx context.Context) ([]schedule, error) {
 	if err != nil || len(schedules) == 0 {
 		return nil, err
 	}
-	all, err := stack.All(ctx, r.cfn)
+	all, err := stack.All(ctx, r.CFN)
 	if err != nil {
 		return nil, exit.Unablef("%w", err)
 	}

@@ -33,6 +33,8 @@ func TestRoleFitsTheCalls(t *testing.T) {
 		collect(l.act("list", "").expect(t, exit.Passed))
 		collect(l.act("destroy", good1).expect(t, exit.Passed))
 		collect(l.create(broken).expect(t, exit.Refused))
+		l.cloud.RefuseLaunch("InsufficientInstanceCapacity", "We currently do not have sufficient t3.micro capacity in the Availability Zone you requested (us-east-1a).", 3)
+		collect(l.create(good3, "TTL=1h").expect(t, exit.Passed, "a server could not be launched"))
 		l.cut = true // the balancer is asked instead
 		collect(l.create(good2, "TTL=1h").expect(t, exit.Passed))
 		l.cloud.FailSchedules("", "it is a bad day", 1000)

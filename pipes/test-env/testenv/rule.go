@@ -81,7 +81,7 @@ type listener struct {
 
 // look reads the listener and its rules.
 func (r *run) look(ctx context.Context, arn string) (*listener, error) {
-	out, err := r.elb.DescribeListeners(ctx, &elb.DescribeListenersInput{ListenerArns: []string{arn}})
+	out, err := r.ELB.DescribeListeners(ctx, &elb.DescribeListenersInput{ListenerArns: []string{arn}})
 	if err != nil {
 		return nil, exit.Unablef("testing's listener cannot be looked up: %w", err)
 	}
@@ -92,7 +92,7 @@ func (r *run) look(ctx context.Context, arn string) (*listener, error) {
 	if out.Listeners[0].Protocol == types.ProtocolEnumHttps {
 		l.scheme = "https"
 	}
-	pages := elb.NewDescribeRulesPaginator(r.elb, &elb.DescribeRulesInput{ListenerArn: &arn})
+	pages := elb.NewDescribeRulesPaginator(r.ELB, &elb.DescribeRulesInput{ListenerArn: &arn})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

@@ -4,15 +4,8 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"path"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"bitbucket.org/fearless/pipes/shared/account"
 	"bitbucket.org/fearless/pipes/shared/bitbucket"
@@ -20,13 +13,13 @@ import (
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
 	"bitbucket.org/fearless/pipes/shared/pipe"
+	"bitbucket.org/fearless/pipes/shared/release"
 )
 
 // run is one run of the pipe.
 type run struct {
 	rt       *pipe.Runtime
 	s        *Settings
-	bucket   string
 	index    image.Index
 	waiting  *console.Progress
 	visitor  *http.Client // asks environments whether they answer
@@ -34,11 +27,7 @@ type run struct {
 
 	serviceRole, scheduleRole string // ARNs
 
-	cfn       *cloudformation.Client
-	elb       *elb.Client
-	ec2       *ec2.Client
-	s3        *s3.Client
-	ssm       *ssm.Client
+	release.Clients
 	scheduler *scheduler.Client
 }
 
@@ -73,11 +62,8 @@ func (r *run) open(ctx context.Context) error {
 		r.rt.Console.Warn("%s", note)
 	}
 	r.rt.Console.Info("AWS %s", session)
-	r.bucket = cmp.Or(r.s.Bucket, "fearless-"+session.Account+"-"+session.Region)
-	r.cfn, r.elb, r.ec2 = cloudformation.NewFromConfig(session.Config), elb.NewFromConfig(session.Config), ec2.NewFromConfig(session.Config)
-	r.ssm, r.scheduler = ssm.NewFromConfig(session.Config), scheduler.NewFromConfig(session.Config)
-	r.s3 = s3.NewFromConfig(session.Config, func(o *s3.Options) { o.UsePathStyle = session.PathStyle })
-	r.index = image.Index{API: r.s3, Bucket: r.bucket}
+	r.Clients, r.scheduler = release.Connect(session, r.s.Bucket), scheduler.NewFromConfig(session.Config)
+	r.index = image.Index{API: r.S3, Bucket: r.Bucket}
 	r.visitor = visitor(r.rt.World.Transport)
 	return r.lookUpRoles(ctx)
 }
@@ -89,20 +75,11 @@ func (r *run) lookUpRoles(ctx context.Context) error {
 	if r.serviceRole != "" && r.scheduleRole != "" {
 		return nil
 	}
-	prefix := "/fearless/test/" + r.s.Application + "/"
-	out, err := r.ssm.GetParameters(ctx, &ssm.GetParametersInput{Names: []string{prefix + "service-role", prefix + "schedule-role"}})
+	made, err := r.Made(ctx, "/fearless/test/"+r.s.Application+"/", "service-role", "schedule-role")
 	if err != nil {
-		return exit.Unablef("the roles for test environments of %s cannot be looked up: %w", r.s.Application, err).
-			Hint("the pipe's role needs ssm:GetParameters on parameter" + prefix + "*, as account.yml gives it")
+		return err
 	}
-	for _, p := range out.Parameters {
-		switch path.Base(aws.ToString(p.Name)) {
-		case "service-role":
-			r.serviceRole = cmp.Or(r.serviceRole, aws.ToString(p.Value))
-		case "schedule-role":
-			r.scheduleRole = cmp.Or(r.scheduleRole, aws.ToString(p.Value))
-		}
-	}
+	r.serviceRole, r.scheduleRole = cmp.Or(r.serviceRole, made["service-role"]), cmp.Or(r.scheduleRole, made["schedule-role"])
 	return nil
 }
 

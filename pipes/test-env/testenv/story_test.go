@@ -1,8 +1,10 @@
 package testenv_test
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +35,7 @@ func (l *lab) check(what string, got []string, want ...string) {
 func TestLifeOfAnEnvironment(t *testing.T) {
 	story(t, func(t *testing.T, l *lab) {
 		l.create(good1, "BITBUCKET_BRANCH=feature/cart").expect(t, exit.Passed,
-			"on one t3.micro: about 0.39 USD a day", "It is deleted on Sat 1 Jan 20:00 UTC", "is ready",
+			"on one t3.micro: about 0.39 USD a day", "It is deleted on Sat 1 Jan 20:00 UTC", "all: 1 of 1 servers ready",
 			"http://shop-11111111.test.example.com/health answers", "http://shop-11111111.test.example.com shows commit 111111111111 until Sat 1 Jan 20:00 UTC")
 		l.check("environments", l.shown(), "test-shop-11111111 CREATE_COMPLETE")
 		l.check("schedules", l.armed(), "test-shop-11111111 1 20:00")
@@ -256,6 +258,67 @@ func TestTwoAtOnce(t *testing.T) {
 			t.Errorf("schedules: %v", armed)
 		}
 		l.check("environments", l.shown(), "test-shop-11111111 CREATE_COMPLETE")
+	})
+}
+
+// A server that AWS does not launch is not the commit's fault, and is told as it happens.
+func TestNotLaunched(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.cloud.RefuseLaunch("InsufficientInstanceCapacity", "We currently do not have sufficient t3.micro capacity in the Availability Zone you requested (us-east-1a).", 1000)
+		l.create(good1).expect(t, exit.Unable, "all: a server could not be launched: AWS has no t3.micro servers left in us-east-1a",
+			"the environment of commit 111111111111 cannot be created: role all: not all servers could be launched")
+		l.check("environments", l.shown())
+		l.check("schedules", l.armed())
+	})
+}
+
+// Somebody may be a moment earlier with a place among the balancer's rules.
+func TestPlaceIsTaken(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.before = func(form url.Values) {
+			l.before = nil
+			priority := regexp.MustCompile(`"Priority":(\d+)`).FindStringSubmatch(form.Get("TemplateBody"))[1]
+			listener := l.stack("shop-testing-base").Outputs["ListenerArn"]
+			l.make(stack.Proposal{Stack: "faster", Body: `{"AWSTemplateFormatVersion":"2010-09-09","Resources":{"R":{"Type":"AWS::ElasticLoadBalancingV2::ListenerRule","Properties":{
+				"ListenerArn":"` + listener + `","Priority":` + priority + `,"Conditions":[{"Field":"host-header","HostHeaderConfig":{"Values":["faster.example.com"]}}],
+				"Actions":[{"Type":"fixed-response","FixedResponseConfig":{"StatusCode":"404","ContentType":"text/plain","MessageBody":"no"}}]}}}}`})
+		}
+		l.create(good1).expect(t, exit.Passed, "is currently in use", "Another environment has taken the place among the rules of the balancer: trying another one", "shows commit 111111111111")
+		l.check("environments", l.shown(), "test-shop-11111111 CREATE_COMPLETE")
+		l.check("schedules", l.armed(), "test-shop-11111111 1 20:00")
+	})
+}
+
+// Who destroys an environment while it is created ends both runs well enough.
+func TestDestroyedWhileItIsCreated(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		var creating sync.WaitGroup
+		var created outcome
+		creating.Go(func() { created = l.create(good1) })
+		for len(l.shown()) == 0 {
+			pass(100 * time.Millisecond)
+		}
+		l.act("destroy", good1).expect(t, exit.Passed, "of commit 111111111111 is gone")
+		creating.Wait()
+		created.expect(t, exit.Refused, "the environment of commit 111111111111 was destroyed while it was created")
+		l.check("environments", l.shown())
+		l.check("schedules", l.armed())
+	})
+}
+
+// What resists is tried again; in the end it is named, and costs the night its good end.
+func TestReapNamesWhatResists(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.create(good1, "TTL=1h").expect(t, exit.Passed)
+		l.create(good2, "TTL=1h").expect(t, exit.Passed)
+		l.create(good3).expect(t, exit.Passed)
+		l.cloud.FailSchedules("fearless/", "not well", 1000)
+		l.cloud.RefuseDelete("AllTargets", "somebody else's rule leads there", 6)
+		pass(8 * time.Hour)
+		l.act("reap", "").expect(t, exit.Refused, "Removed 0 environments", "1 may stay; left: 2", "2 things are left that should be gone",
+			"stack test-shop-11111111 (DELETE_FAILED): half deleted, and cannot be deleted: The following resource(s) failed to delete: [AllTargets]")
+		l.act("reap", "").expect(t, exit.Passed, "Removed 2 environments", "left: 0")
+		l.check("environments", l.shown(), "test-shop-33333333 CREATE_COMPLETE")
 	})
 }
 

@@ -94,7 +94,7 @@ func reason(err error) string {
 
 // vouched asks the balancer whether it finds the server healthy.
 func (r *run) vouched(ctx context.Context, targets string) *exit.Error {
-	out, err := r.elb.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &targets})
+	out, err := r.ELB.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &targets})
 	if err != nil {
 		return exit.Unablef("the balancer cannot be asked either: %w", err)
 	}
