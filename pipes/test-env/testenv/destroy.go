@@ -51,7 +51,9 @@ func (r *run) destroy(ctx context.Context) (pipe.Result, error) {
 			if other != nil {
 				return nil, exit.Refusedf("stack %s is no test environment of commit %s: this pipe leaves it alone", name, r.s.Commit)
 			}
-			r.done(ctx, name)
+			if err := r.disarm(ctx, name); err != nil {
+				return nil, exit.Unablef("%w", err)
+			}
 		}
 		r.rt.Console.Success("There is no test environment of commit %.12s", r.s.Commit)
 		return &Result{Application: r.s.Application, Commit: r.s.Commit, Outcome: OutcomeDestroyed}, nil
@@ -85,13 +87,17 @@ func (r *run) remove(ctx context.Context, e Environment) error {
 	if !ours(r.s.Application, e.Stack) {
 		return exit.Refusedf("stack %s is no test environment of %s", e.Stack.Name, r.s.Application)
 	}
+	_, armed, err := r.schedule(ctx, e.Stack.Name)
+	if err != nil {
+		return err
+	}
 	for n := 1; ; n++ {
 		final, events, err := stack.Delete(ctx, r.CFN, e.Stack, r.serviceRole, r.quietly)
 		switch {
 		case err != nil && !gone(err):
 			return unable(err)
 		case err != nil || final.Status == stack.DeleteComplete:
-			r.done(ctx, e.Stack.Name)
+			r.done(ctx, e.Stack.Name, armed)
 			return nil
 		case n == attempts:
 			why := final.Reason
@@ -104,10 +110,15 @@ func (r *run) remove(ctx context.Context, e Environment) error {
 	}
 }
 
-// done takes away the schedule of an environment that is gone. One that stays harms
-// nobody: there is nothing to delete when its time comes.
-func (r *run) done(ctx context.Context, name string) {
-	if err := r.disarm(ctx, name); err != nil {
+// done takes away the schedule of an environment that is gone, unless it was armed anew
+// since: then another run creates the environment again. One that stays harms nobody, for
+// there is nothing to delete when its time comes.
+func (r *run) done(ctx context.Context, name string, armed time.Time) {
+	_, now, err := r.schedule(ctx, name)
+	if err == nil && now.Equal(armed) {
+		err = r.disarm(ctx, name)
+	}
+	if err != nil {
 		r.rt.Console.Warn("%v; it ends by itself", err)
 	}
 }

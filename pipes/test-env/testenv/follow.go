@@ -42,6 +42,9 @@ func (r *run) follow(ctx context.Context, e Environment) (*Result, error) {
 	}
 	live := environmentOf(final)
 	live.Armed = e.Armed
+	if err := r.ensure(ctx, &live); err != nil {
+		return nil, err
+	}
 	for _, server := range ending.Ready(environment.GroupOfTests) {
 		if why := r.unknowing(ctx, live, server); why != nil {
 			return r.unfit(ctx, live, why)
@@ -61,13 +64,17 @@ var inUse = regexp.MustCompile(`Priority '?\d+'? is currently in use|PriorityInU
 // it stays to be looked at. No error and no result: another turn may work.
 func (r *run) stillborn(ctx context.Context, e Environment, ending *release.Ending) (*Result, error) {
 	e.Stack = ending.Stack
+	_, armed, err := r.schedule(ctx, e.Stack.Name)
+	if err != nil {
+		return nil, err
+	}
 	cause := stack.Cause(ending.Events)
 	again := cause != nil && inUse.MatchString(cause.Reason)
 	kept := e.kept() && r.s.KeepFailed && !again
 	switch {
 	case kept:
 	case e.Stack.Status == stack.DeleteComplete:
-		r.done(ctx, e.Stack.Name)
+		r.done(ctx, e.Stack.Name, armed)
 	default:
 		r.removeOrSay(ctx, e)
 	}
@@ -78,12 +85,12 @@ func (r *run) stillborn(ctx context.Context, e Environment, ending *release.Endi
 	case deleted(ending.Events) && (cause == nil || strings.Contains(cause.Reason, "cancelled")):
 		return r.result(e, OutcomeFailed), exit.Refusedf("the environment of commit %.12s was destroyed while it was created", e.Commit)
 	}
-	err := failure(e, ending, cause)
+	why := failure(e, ending, cause)
 	if kept {
-		return r.result(e, OutcomeKept), err.Hint("it is kept "+r.until(e.ends())+", as KEEP_FAILED asks; stack "+e.Stack.Name,
+		return r.result(e, OutcomeKept), why.Hint("it is kept "+r.until(e.ends())+", as KEEP_FAILED asks; stack "+e.Stack.Name,
 			"remove it with ACTION: destroy and COMMIT: '"+e.Commit+"'")
 	}
-	return r.result(e, OutcomeFailed), err.Hint("it was removed; with KEEP_FAILED: 'true' it stays to be looked at")
+	return r.result(e, OutcomeFailed), why.Hint("it was removed; with KEEP_FAILED: 'true' it stays to be looked at")
 }
 
 // failure is why an environment was not created. It is the commit's, when its server is

@@ -173,6 +173,9 @@ func (r *run) room(ctx context.Context) error {
 	}
 	var holders []string
 	for _, e := range found {
+		if e.Armed, err = r.armed(ctx, e.Stack.Name); err != nil {
+			return err
+		}
 		holders = append(holders, fmt.Sprintf("%.12s %s", e.Commit, e.holder()))
 	}
 	return exit.Refusedf("there are %d test environments of %s, and MAX_ENVIRONMENTS is %d:\n  %s",

@@ -182,7 +182,7 @@ func (r *run) orphans(ctx context.Context) ([]schedule, error) {
 		return nil, exit.Unablef("%w", err)
 	}
 	return slices.DeleteFunc(schedules, func(s schedule) bool {
-		return time.Since(s.made) < youngSchedule || slices.ContainsFunc(all, func(o *stack.Stack) bool { return o.Name == s.name })
+		return time.Since(s.changed) < youngSchedule || slices.ContainsFunc(all, func(o *stack.Stack) bool { return o.Name == s.name })
 	}), nil
 }
 

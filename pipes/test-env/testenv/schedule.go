@@ -33,8 +33,8 @@ const (
 
 // schedule is one that is there.
 type schedule struct {
-	name string
-	made time.Time
+	name    string
+	changed time.Time // or made
 }
 
 // arm makes the schedule that ends an environment, or gives it another time. Nothing is
@@ -109,6 +109,20 @@ func (r *run) schedule(ctx context.Context, name string) (at, changed time.Time,
 	return at, aws.ToTime(out.LastModificationDate), nil
 }
 
+// ensure makes sure that an environment which is there has a schedule, whatever others
+// have done meanwhile who thought that it was gone.
+func (r *run) ensure(ctx context.Context, e *Environment) error {
+	at, err := r.armed(ctx, e.Stack.Name)
+	if err != nil {
+		return err
+	}
+	if at.IsZero() {
+		return r.arm(ctx, e.Stack.Name, e.ends())
+	}
+	e.Armed = at
+	return nil
+}
+
 // disarm takes a schedule away; one that is gone is fine.
 func (r *run) disarm(ctx context.Context, name string) error {
 	_, err := r.scheduler.DeleteSchedule(ctx, &scheduler.DeleteScheduleInput{Name: &name, GroupName: aws.String(scheduleGroup)})
@@ -134,7 +148,7 @@ func (r *run) schedules(ctx context.Context) ([]schedule, error) {
 			if s.Target == nil || aws.ToString(s.Target.Arn) != deleteStack || !named(r.s.Application, aws.ToString(s.Name)) {
 				continue
 			}
-			all = append(all, schedule{name: aws.ToString(s.Name), made: aws.ToTime(s.CreationDate)})
+			all = append(all, schedule{name: aws.ToString(s.Name), changed: aws.ToTime(s.LastModificationDate)})
 		}
 	}
 	return all, nil

@@ -306,6 +306,26 @@ func TestDestroyedWhileItIsCreated(t *testing.T) {
 	})
 }
 
+// Who creates an environment while somebody else destroys it gets a new one, and that has
+// an end: its schedule is not taken for that of the old one.
+func TestCreatedWhileItIsDestroyed(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		for n := range 12 { // creating begins at another moment of destroying each time
+			l.create(good1).expect(t, exit.Passed)
+			var destroying sync.WaitGroup
+			var destroyed outcome
+			destroying.Go(func() { destroyed = l.act("destroy", good1) })
+			pass(time.Duration(n) * 500 * time.Millisecond)
+			l.create(good1, "TTL=2d").expect(t, exit.Passed, "shows commit 111111111111")
+			destroying.Wait()
+			destroyed.expect(t, exit.Passed)
+			if now := l.shown(); len(now) > 0 && len(l.armed()) != 1 {
+				t.Errorf("after %d half seconds: %v, and the schedules are %v", n, now, l.armed())
+			}
+		}
+	})
+}
+
 // What resists is tried again; in the end it is named, and costs the night its good end.
 func TestReapNamesWhatResists(t *testing.T) {
 	story(t, func(t *testing.T, l *lab) {
