@@ -15,6 +15,9 @@ const longest = time.Hour
 func (s *Service) arm(x *schedule) {
 	ctx, cancel := context.WithCancel(s.open)
 	x.disarm = cancel
+	if s.open.Err() != nil {
+		return // nobody would wait for its end
+	}
 	d := x.definition
 	s.running.Go(func() {
 		defer cancel()

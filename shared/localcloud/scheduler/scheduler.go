@@ -100,7 +100,9 @@ func (s *Service) AddGroup(name string) {
 
 // Close ends all schedules without calling their targets.
 func (s *Service) Close() {
+	s.mu.Lock()
 	s.shut()
+	s.mu.Unlock()
 	s.running.Wait()
 }
 
