@@ -174,16 +174,17 @@ func TestSweepOfImagesIsKilled(t *testing.T) {
 }
 
 // In any past: no sweep removes an image of the last releases that came through, in any
-// environment, nor of one that is under way, nor the one to go back to.
+// environment, nor of one that is under way, nor the one to go back to; so after a sweep one
+// can go back KEEP - 1 times.
 func TestSweepInAnyPast(t *testing.T) {
 	sample(t)
-	removed := make([]int, 12)
+	removed := make([]int, 16)
 	t.Run("pasts", func(t *testing.T) {
 		for seed := range removed {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					p := &played{album: newAlbum(newLab(t, quick)), random: rand.New(rand.NewPCG(uint64(seed), 3)), ids: map[string]string{}, keep: 2 + seed%3}
+					p := &played{album: newAlbum(newLab(t, quick)), random: rand.New(rand.NewPCG(uint64(seed), 3)), ids: map[string]string{}, keep: 2 + seed%3, backs: map[string]int{}}
 					for range 40 {
 						p.step()
 					}
@@ -207,6 +208,7 @@ type played struct {
 	*album
 	random *rand.Rand
 	keep   int
+	backs  map[string]int    // rollbacks since the last sweep, by environment
 	made   []string          // commits
 	ids    map[string]string // of their images
 }
@@ -214,7 +216,7 @@ type played struct {
 func (p *played) step() {
 	p.t.Helper()
 	environment := []string{"production", "staging"}[p.random.IntN(2)]
-	switch what := p.random.IntN(12); {
+	switch what := p.random.IntN(14); {
 	case what < 3 || len(p.made) == 0:
 		commit := fmt.Sprintf("c%02d", len(p.made))
 		p.made, p.ids[commit] = append(p.made, commit), p.add(commit)
@@ -225,21 +227,51 @@ func (p *played) step() {
 		p.release(environment, commit, p.ids[commit], outcome)
 	case what < 10:
 		p.wait(time.Duration(p.random.IntN(10)) * 24 * time.Hour)
+	case what < 12:
+		p.rollBack(environment)
 	default:
 		p.sweep()
 	}
+}
+
+// rollBack returns to the one before, and holds the one that is left.
+func (p *played) rollBack(environment string) {
+	p.t.Helper()
+	records := p.records(environment)
+	now, to := ledger.Running(records), ledger.Previous(records)
+	if to == nil {
+		return
+	}
+	if !slices.Contains(p.there(), to.Start.Commit) {
+		if p.backs[environment] < p.keep-1 { // of KEEP one runs
+			p.t.Errorf("%s cannot go back to %s, %d times after a sweep: its image is gone", environment, to.Start.Commit, p.backs[environment]+1)
+		}
+		return
+	}
+	p.backs[environment]++
+	if _, err := p.book(environment).Hold(p.t.Context(), ledger.Record{Commit: now.Start.Commit, Image: now.Start.Image}); err != nil {
+		p.t.Fatal(err)
+	}
+	p.release(environment, to.Start.Commit, to.Start.Image.ID, ledger.Live)
+}
+
+func (p *played) records(environment string) []ledger.Record {
+	p.t.Helper()
+	records, err := p.book(environment).All(p.t.Context(), time.Time{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return records
 }
 
 func (p *played) sweep() {
 	p.t.Helper()
 	p.run(nil, "ACTION=sweep", "CONFIRM=true", fmt.Sprint("KEEP=", p.keep), "BASE_MAX_AGE=6h").expect(p.t, exit.Passed)
 	p.checkWhole(p.made...)
+	clear(p.backs)
 	there := p.there()
 	for _, environment := range []string{"production", "staging"} {
-		records, err := p.book(environment).All(p.t.Context(), time.Time{})
-		if err != nil {
-			p.t.Fatal(err)
-		}
+		records := p.records(environment)
 		need := func(why string, r ledger.Release) {
 			if !slices.Contains(there, r.Start.Commit) {
 				p.t.Errorf("%s of %s, %s, is gone; left are %v", why, environment, r.Start.Commit, there)
