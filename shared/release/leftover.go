@@ -57,9 +57,12 @@ func (o *Operator) RemoveLeftovers(ctx context.Context, live *Live) error {
 		if err != nil {
 			return err
 		}
-		left := leftover(groups, live.Physical)
+		// Those only: an update that begins meanwhile makes groups that we do not know either.
+		left := slices.DeleteFunc(groups, func(g Group) bool {
+			return !slices.ContainsFunc(left, func(old Group) bool { return old.Name == g.Name })
+		})
 		if len(left) == 0 {
-			live.Groups = groups
+			live.Groups = slices.DeleteFunc(live.Groups, func(g Group) bool { return live.Physical[g.Logical] != g.Name })
 			o.Console.Info("The old servers are gone")
 			return nil
 		}

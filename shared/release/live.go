@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
+	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -17,7 +18,9 @@ type Live struct {
 	Groups   []Group           // the oldest first
 }
 
-// Live looks at what a stack at rest runs.
+// Live looks at what a stack at rest runs. When somebody else's update begins while we look,
+// what is seen are two moments, and new groups look like those that should be gone: that is
+// an Overtaken.
 func (o *Operator) Live(ctx context.Context, now *stack.Stack) (*Live, error) {
 	l := &Live{Stack: now}
 	if now == nil {
@@ -30,7 +33,21 @@ func (o *Operator) Live(ctx context.Context, now *stack.Stack) (*Live, error) {
 	if l.Groups, err = o.groups(ctx, now.ID); err != nil {
 		return nil, unable(err)
 	}
-	return l, nil
+	return l, o.still(ctx, now)
+}
+
+// still makes sure that nothing has happened to a stack at rest since it was described.
+func (o *Operator) still(ctx context.Context, was *stack.Stack) error {
+	now, err := stack.Describe(ctx, o.CFN, was.ID)
+	switch {
+	case err != nil:
+		return unable(err)
+	case now == nil:
+		return Overtaken{exit.Unablef("stack %s is gone", was.Name)}
+	case now.Status.Busy() || !now.Changed.Equal(was.Changed):
+		return Overtaken{exit.Unablef("stack %s is %s, and was %s a moment ago", was.Name, now.Status, was.Status)}
+	}
+	return nil
 }
 
 // resources are the physical ids of a stack's resources, by logical id.

@@ -104,6 +104,14 @@ var conflicts = []conflict{
 	{name: "ValidationError: the same release by somebody else", meet: func(l *place) {
 		l.first("CreateChangeSet", func() { l.deploy(good2, nth(execute, 1, fault.KilledAfter), "BITBUCKET_BUILD_NUMBER=7") })
 	}, words: []string{gaveWay, "An update to the same image is under way already, started by pipeline 7: following it"}},
+	// Neither the groups that the rival makes nor those that it replaces are left over.
+	{name: "an update begins between two looks", meet: func(l *place) {
+		l.first("ListStackResources", func() {
+			before := l.Stack(serversStack).Resources["WorkerGroup"].Physical
+			l.rival()
+			l.When("the rival has new workers", func() bool { return l.Stack(serversStack).Resources["WorkerGroup"].Physical != before })
+		})
+	}, words: []string{gaveWay, "started by pipeline 7"}, never: "left old servers behind"},
 	{name: "ChangeSetNotFound: while it is worked out", meet: func(l *place) { l.first("DescribeChangeSet", l.rival) },
 		words: []string{gaveWay, "ChangeSetNotFound", "started by pipeline 7"}},
 	{name: "ChangeSetNotFound: when it is executed", meet: func(l *place) { l.first("ExecuteChangeSet", l.rival) },

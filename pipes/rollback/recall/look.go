@@ -144,13 +144,39 @@ func (r *recaller) decide(ctx context.Context, f *facts) (*target, step, error) 
 // images of the application are looked up; when they cannot be, nothing is offered.
 func (r *recaller) refuse(ctx context.Context, f *facts, t *target, against ...objection) error {
 	if t != nil && t.proof == nil {
-		against[0] = r.sameImage(ctx, f, t.commit, against[0])
+		against[0] = r.sameImage(ctx, f, t.commit, r.elsewhere(ctx, f, t.commit, against[0]))
 	}
 	images, err := image.Named(ctx, r.op.EC2, r.s.Application+"-*")
 	if err != nil {
 		return fmt.Errorf("%w (what would be accepted in its place is not known: %w)", f.refusal(against, nil), err)
 	}
 	return f.refusal(against, f.offers(images))
+}
+
+// elsewhere looks whether the commit came through in another environment, and says by what
+// setting that would be proof enough. It is help: what cannot be read is left out.
+func (r *recaller) elsewhere(ctx context.Context, f *facts, commit string, o objection) objection {
+	if standing, _ := ledger.StandingOf(f.proven, commit); standing != ledger.Untried {
+		return o
+	}
+	names, err := r.op.Ledger.Environments(ctx)
+	if err != nil {
+		r.rt.Console.Debug("%v", err)
+	}
+	for _, name := range names {
+		if name == r.s.ProvenIn || name == r.s.Environment {
+			continue // known
+		}
+		records, err := read(ctx, r.book(name), commit)
+		if err != nil {
+			r.rt.Console.Debug("%v", err)
+			continue
+		}
+		if standing, _ := ledger.StandingOf(records, commit); standing == ledger.Proven {
+			o.hints = append(o.hints, "it was in "+name+"; if that is proof enough: PROVEN_IN: '"+name+"'")
+		}
+	}
+	return o
 }
 
 // sameImage looks whether the commit shares its image with one that was live: a rebase

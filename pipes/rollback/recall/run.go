@@ -52,20 +52,22 @@ func (r *recaller) open(ctx context.Context) error {
 		r.rt.Console.Warn("%s", note)
 	}
 	r.rt.Console.Info("AWS %s", session)
-	clients := release.Connect(session, r.s.Bucket)
-	book := func(environment string) *ledger.Ledger {
-		return &ledger.Ledger{API: clients.S3, Bucket: clients.Bucket, Application: r.s.Application, Environment: environment}
-	}
 	r.op = &release.Operator{
-		Clients: clients, Console: r.rt.Console, Application: r.s.Application, Environment: r.s.Environment, Build: r.s.BuildNumber,
+		Clients: release.Connect(session, r.s.Bucket), Console: r.rt.Console, Application: r.s.Application, Environment: r.s.Environment, Build: r.s.BuildNumber,
 		Look: r.s.Action == ActionPlan, Logs: "logs/" + r.s.Application + "/" + r.s.Environment,
-		Ledger: book(r.s.Environment), By: release.By(Name, r.rt.World.Version, r.s.Settings),
+		By: release.By(Name, r.rt.World.Version, r.s.Settings),
 	}
+	r.op.Ledger = r.book(r.s.Environment)
 	r.proof = r.op.Ledger
 	if r.s.ProvenIn != r.s.Environment {
-		r.proof = book(r.s.ProvenIn)
+		r.proof = r.book(r.s.ProvenIn)
 	}
 	return nil
+}
+
+// book is the ledger of an environment.
+func (r *recaller) book(environment string) *ledger.Ledger {
+	return &ledger.Ledger{API: r.op.S3, Bucket: r.op.Bucket, Application: r.s.Application, Environment: environment}
 }
 
 // stackName is that of the servers.

@@ -3,6 +3,7 @@ package recall_test
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/lab"
@@ -153,6 +154,30 @@ func TestTwoRollbacksAtOnce(t *testing.T) {
 				} else {
 					second.Expect(t, exit.Passed, "started by pipeline 41): waiting for that to end", "of commit 111111111111 again")
 					p.checkRunning('1')
+				}
+			})
+		})
+	}
+}
+
+// The two start at the same moment, or nearly so.
+func TestTwoRollbacksAtTheSameTime(t *testing.T) {
+	for _, later := range []time.Duration{0, 500 * time.Millisecond, time.Second, 2 * time.Second} {
+		t.Run(later.String(), func(t *testing.T) {
+			story(t, "123", func(t *testing.T, p *place) {
+				var both sync.WaitGroup
+				var first, second lab.Outcome
+				both.Go(func() { first = p.rollback("previous", nil, "BITBUCKET_BUILD_NUMBER=41") })
+				both.Go(func() {
+					p.Sleep(later)
+					second = p.rollback("previous", nil, "BITBUCKET_BUILD_NUMBER=42")
+				})
+				both.Wait()
+				first.Expect(t, exit.Passed, "of commit 222222222222 again")
+				second.Expect(t, exit.Passed, "of commit 222222222222 again")
+				p.checkRunning('2')
+				if open := ledger.Unsettled(p.Records(production)); len(open) > 0 {
+					t.Errorf("open: %v", p.Tale(production))
 				}
 			})
 		})

@@ -35,7 +35,7 @@ var truths = []truth{
 	{name: "deploy failed", before: func(p *place) { p.deploy('b', nil).Expect(p.T, exit.Refused) }, ask: commit('b'), code: exit.Refused,
 		words: []string{"commit bbbbbbbbbbbb never came to life in production", "database is missing", "COMMIT: '222222222222'"}, runs: '3'},
 	{name: "only in staging", before: func(p *place) { p.deploy('4', nil, "ENVIRONMENT=staging").Expect(p.T, exit.Passed) }, ask: commit('4'), code: exit.Refused,
-		words: []string{"commit 444444444444 was never live in production", "COMMIT: '222222222222'"}},
+		words: []string{"commit 444444444444 was never live in production", "it was in staging; if that is proof enough: PROVEN_IN: 'staging'", "COMMIT: '222222222222'"}},
 	{name: "only in staging, and said to be enough", before: func(p *place) { p.deploy('4', nil, "ENVIRONMENT=staging").Expect(p.T, exit.Passed) }, ask: commit('4'),
 		variables: []string{"PROVEN_IN=staging"}, words: []string{"live in staging since", "commit 444444444444 was never live in production", "production runs image", "of commit 444444444444 again"}},
 	{name: "live, unproven", before: func(p *place) {
