@@ -11,7 +11,9 @@ import (
 // it: servers that become ready, launches that are refused, the words of the first server
 // that fails. How the creation is undone when it fails is the stack's own business.
 func (o *Operator) FollowCreation(ctx context.Context, now *stack.Stack) (*Ending, error) {
-	earlier, err := stack.Operation(ctx, o.CFN, now.ID)
+	// All of it: where a failed creation deletes the stack, that is an operation of its own,
+	// and it may have begun already.
+	earlier, err := stack.Events(ctx, o.CFN, now.ID, "")
 	if err != nil {
 		return nil, unable(err)
 	}

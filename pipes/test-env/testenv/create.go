@@ -192,7 +192,7 @@ func (r *run) build(ctx context.Context, commit string, end time.Time, turn int)
 		return nil, exit.Unablef("stack %s was made and is not shown: %w", name, err).Hint("run the pipe again to follow it")
 	}
 	e := environmentOf(now)
-	e.Armed, e.URL = end, p.values.URL
+	e.Commit, e.Armed, e.URL = commit, end, p.values.URL // one that has failed at once shows no tags any more
 	return r.follow(ctx, e)
 }
 

@@ -16,6 +16,7 @@ import (
 	"bitbucket.org/fearless/pipes/shared/bitbucket/fake"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
+	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
 
@@ -272,6 +273,20 @@ func TestNotLaunched(t *testing.T) {
 	})
 }
 
+// A creation that fails at once, before anybody looks, still has its cause.
+func TestFailsAtOnce(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		slow := func(c fault.Call) fault.Fault { // the first look after the stack was made comes late
+			if c.Is("cloudformation:DescribeStacks") && l.stack("test-shop-bbbbbbbb").Name != "" {
+				return fault.Stall(20 * time.Second)
+			}
+			return fault.None
+		}
+		l.run(slow, "COMMIT="+broken).expect(t, exit.Refused, "commit bbbbbbbbbbbb does not become healthy", "database is missing")
+		l.check("environments", l.shown())
+	})
+}
+
 // Somebody may be a moment earlier with a place among the balancer's rules.
 func TestPlaceIsTaken(t *testing.T) {
 	story(t, func(t *testing.T, l *lab) {
@@ -283,7 +298,7 @@ func TestPlaceIsTaken(t *testing.T) {
 				"ListenerArn":"` + listener + `","Priority":` + priority + `,"Conditions":[{"Field":"host-header","HostHeaderConfig":{"Values":["faster.example.com"]}}],
 				"Actions":[{"Type":"fixed-response","FixedResponseConfig":{"StatusCode":"404","ContentType":"text/plain","MessageBody":"no"}}]}}}}`})
 		}
-		l.create(good1).expect(t, exit.Passed, "is currently in use", "Another environment has taken the place among the rules of the balancer: trying another one", "shows commit 111111111111")
+		l.create(good1).expect(t, exit.Passed, "Another environment has taken the place among the rules of the balancer: trying another one", "shows commit 111111111111")
 		l.check("environments", l.shown(), "test-shop-11111111 CREATE_COMPLETE")
 		l.check("schedules", l.armed(), "test-shop-11111111 1 20:00")
 	})
