@@ -303,6 +303,10 @@ func (l *lab) act(action, commit string, variables ...string) outcome {
 	return l.create(commit, append([]string{"ACTION=" + action}, variables...)...)
 }
 
+// elsewhere is a clone of its own, as every step has one: two runs at the same time do not
+// share their outputs.
+func (l *lab) elsewhere() string { return "BITBUCKET_CLONE_DIR=" + l.t.TempDir() }
+
 // net leads calls to Bitbucket's API and to environments elsewhere than those to AWS.
 type net struct {
 	lab *lab

@@ -109,14 +109,15 @@ func (r *run) schedule(ctx context.Context, name string) (at, changed time.Time,
 	return at, aws.ToTime(out.LastModificationDate), nil
 }
 
-// ensure makes sure that an environment which is there has a schedule, whatever others
-// have done meanwhile who thought that it was gone.
+// ensure makes sure that an environment which is there has its schedule, and as late as it
+// was promised, whatever others have done meanwhile who asked for less, or who thought that
+// it was gone.
 func (r *run) ensure(ctx context.Context, e *Environment) error {
 	at, err := r.armed(ctx, e.Stack.Name)
 	if err != nil {
 		return err
 	}
-	if at.IsZero() {
+	if at.Before(e.ends()) {
 		return r.arm(ctx, e.Stack.Name, e.ends())
 	}
 	e.Armed = at

@@ -248,7 +248,7 @@ func TestTwoAtOnce(t *testing.T) {
 		var first, second outcome
 		both.Go(func() { first = l.create(good1) })
 		pass(3 * time.Second)
-		both.Go(func() { second = l.create(good1, "TTL=2d") })
+		both.Go(func() { second = l.create(good1, "TTL=2d", l.elsewhere()) })
 		both.Wait()
 		first.expect(t, exit.Passed, "shows commit 111111111111")
 		second.expect(t, exit.Passed, "shows commit 111111111111 until Mon 3 Jan 00:")
@@ -313,7 +313,7 @@ func TestDestroyedWhileItIsCreated(t *testing.T) {
 		for len(l.shown()) == 0 {
 			pass(100 * time.Millisecond)
 		}
-		l.act("destroy", good1).expect(t, exit.Passed, "of commit 111111111111 is gone")
+		l.act("destroy", good1, l.elsewhere()).expect(t, exit.Passed, "of commit 111111111111 is gone")
 		creating.Wait()
 		created.expect(t, exit.Refused, "the environment of commit 111111111111 was destroyed while it was created")
 		l.check("environments", l.shown())
@@ -329,7 +329,7 @@ func TestCreatedWhileItIsDestroyed(t *testing.T) {
 			l.create(good1).expect(t, exit.Passed)
 			var destroying sync.WaitGroup
 			var destroyed outcome
-			destroying.Go(func() { destroyed = l.act("destroy", good1) })
+			destroying.Go(func() { destroyed = l.act("destroy", good1, l.elsewhere()) })
 			pass(time.Duration(n) * 500 * time.Millisecond)
 			l.create(good1, "TTL=2d").expect(t, exit.Passed, "shows commit 111111111111")
 			destroying.Wait()
