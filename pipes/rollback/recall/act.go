@@ -31,6 +31,9 @@ func (r *recaller) begin(ctx context.Context, f *facts, t *target, parameters ma
 	if !r.s.Hold {
 		return nil
 	}
+	if err := r.readAll(ctx, f); err != nil {
+		return err
+	}
 	for _, bad := range f.toHold(t.version()) {
 		_, err := r.op.Ledger.Hold(ctx, ledger.Record{
 			By: r.op.By, Commit: bad.Commit, Image: ledger.Image{ID: bad.Image}, Why: ledger.WhyRollback, Reason: r.s.Reason,

@@ -3,6 +3,7 @@ package recall
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
@@ -39,6 +40,11 @@ func (r *recaller) look(ctx context.Context) (*facts, error) {
 			return nil, refusing(err)
 		}
 	}
+	if r.s.Action == ActionPlan {
+		if err := r.readAll(ctx, f); err != nil {
+			return nil, err
+		}
+	}
 	return f, r.readTemplate(ctx, f)
 }
 
@@ -53,9 +59,6 @@ const margin = 16
 
 // read reads holds and releases back to the last one of a commit that came through, or of
 // previous, and some way beyond. A short hash may stand for several, so all is read.
-//
-// What runs after a rollback may be older than all that came between: then all is read,
-// too, since what is older than what decides whether it is held (see left).
 func read(ctx context.Context, l *ledger.Ledger, commit string) ([]ledger.Record, error) {
 	records, err := l.Holds(ctx)
 	if err != nil {
@@ -74,7 +77,7 @@ func read(ctx context.Context, l *ledger.Ledger, commit string) ([]ledger.Record
 		if began == "" {
 			began = sought(commit, r, n, records)
 		}
-		if began != "" && r.Key() == began && !afterRollback(records) {
+		if began != "" && r.Key() == began {
 			most = n + margin
 		}
 	}
@@ -95,9 +98,15 @@ func sought(commit string, last ledger.Record, n int, records []ledger.Record) s
 	return ""
 }
 
-func afterRollback(records []ledger.Record) bool {
-	now := ledger.Running(records)
-	return now == nil || now.Start.Why == ledger.WhyRollback
+// readAll reads the rest of the environment's ledger. What is held depends on which commit
+// is older (see left), and any may have been live long ago and again lately.
+func (r *recaller) readAll(ctx context.Context, f *facts) error {
+	records, err := r.op.Ledger.All(ctx, time.Time{})
+	if err != nil {
+		return refusing(err)
+	}
+	f.here, f.releasesHere = records, nil
+	return nil
 }
 
 // readTemplate finds the roles of the servers. A stack that nothing was made in yet has

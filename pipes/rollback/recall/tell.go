@@ -42,8 +42,8 @@ func (r *recaller) tell(f *facts, t *target, next step) {
 			log.Info("%s", line)
 		}
 	}
-	if !r.s.Hold {
-		return
+	if !r.s.Hold || r.s.Action != ActionPlan {
+		return // else it is said when it is done, and not before all of the ledger is read
 	}
 	for _, bad := range f.toHold(t.version()) {
 		log.Info("Commit %s will be held: no deploy whose history contains it", short(bad.Commit))
