@@ -21,7 +21,7 @@ import (
 // is tried. The one of the migration before serves again when that left it as the state
 // is: copying a large schema takes longer than a migration.
 func (a *attempt) prepareBack(ctx context.Context) error {
-	if a.spare != nil || !a.migration.Down.Exists() {
+	if a.spare != nil || !a.migration.Down.Exists() || a.program != nil {
 		return nil
 	}
 	var err error
@@ -57,14 +57,20 @@ func (a *attempt) back(ctx context.Context) error {
 		return err
 	}
 	same, err := a.downAndUp(ctx, a.spare)
-	if err != nil || same {
+	if err != nil || same && a.program == nil {
 		return err
 	}
 	return a.dropSpare(ctx)
 }
 
-// upInSpare applies the migration there, unless the trace has, which the tool is told.
+// upInSpare applies the migration there, unless the trace has, which the tool is told. To
+// start a program takes longer than to copy the state, in which it is applied.
 func (a *attempt) upInSpare(ctx context.Context) error {
+	if a.program != nil {
+		var err error
+		a.spare, err = a.server.Clone(ctx, "down", a.state)
+		return err
+	}
 	if recording, ok := a.tool.(tool.Recording); ok && a.applied {
 		return recording.Record(ctx, a.spare, a.folder)
 	}

@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -97,7 +98,8 @@ func (c *check) keepsMerged() bool {
 
 // fromScratch is D01 and D08.
 func (c *check) fromScratch(ctx context.Context) error {
-	failed, err := c.toHead(ctx)
+	first, second := c.twice(ctx)
+	failed, err := c.failure(first)
 	if err != nil {
 		return err
 	}
@@ -109,7 +111,7 @@ func (c *check) fromScratch(ctx context.Context) error {
 		c.add(rule.Find(id).Finding(c.head.InClone(failed.File), c.line(failed), "On an empty database: %v%s", failed.Err, c.otherEngine()))
 		return nil
 	}
-	failed, err = c.failure(c.tool.Up(ctx, c.fresh, c.head))
+	failed, err = c.failure(second)
 	if err != nil || failed != nil {
 		c.add(rule.Find("D08").Finding("", 0, "The second run on the same database is not without effect: %v", errorOf(failed, err)))
 	}
@@ -117,24 +119,36 @@ func (c *check) fromScratch(ctx context.Context) error {
 	return err
 }
 
+// twice applies all that is pending, and once more.
+func (c *check) twice(ctx context.Context) (first, second error) {
+	if c.program != nil {
+		return c.program.tool.UpTwice(ctx, c.fresh, c.head)
+	}
+	if first = c.toHead(ctx); first != nil && !errors.Is(first, tool.ErrNothing) {
+		return first, nil
+	}
+	return first, c.tool.Up(ctx, c.fresh, c.head)
+}
+
 // toHead applies all that is pending; where the base is there already by two runs at once,
 // which answers D09. Should they not come to what is expected, it is done again by one run,
 // so that D09 and D01 can be told apart.
-func (c *check) toHead(ctx context.Context) (*tool.Failure, error) {
+func (c *check) toHead(ctx context.Context) error {
 	if _, ends := c.deadlock(); c.once && !ends && len(c.new) > 0 {
-		if won, lost, wrong := c.twoRuns(ctx, c.fresh); wrong == nil && won == 1 && lost == 1 {
+		won, lost, wrong := c.twoRuns(ctx, c.fresh)
+		if wrong == nil && won == 1 && lost == 1 {
 			c.raced = true
-			return nil, nil
+			return nil
 		}
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 		var err error
 		if c.fresh, err = c.server.Create(ctx, "fresh"); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return c.failure(c.tool.Up(ctx, c.fresh, c.head))
+	return c.tool.Up(ctx, c.fresh, c.head)
 }
 
 // toBase applies what is merged, and puts rows in.

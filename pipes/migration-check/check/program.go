@@ -48,6 +48,9 @@ func (c *check) readProgram(ctx context.Context) error {
 		return err
 	}
 	if err := p.tool.Check(ctx, p.probe, p.root); err != nil {
+		if c.readBase(ctx) == nil {
+			c.taken() // which may be why
+		}
 		return err
 	}
 	if err := c.readBase(ctx); err != nil {

@@ -22,16 +22,32 @@ func (a *attempt) observation(ctx context.Context, d *server.Database, direction
 	}
 	o.Before = nil // a program may connect several times
 	t, err := a.program.tool.Observe(ctx, d, a.folder, direction, &o)
-	if _, err := a.failure(err); err != nil {
+	failed, err := a.failure(err)
+	if err != nil {
 		return nil, err
 	}
+	if direction == tool.Up {
+		a.refused = failed
+	}
 	return t, nil
+}
+
+// rowsOfAll takes down what all tables hold: only afterwards it is known which of them the
+// program touches.
+func (a *attempt) rowsOfAll(ctx context.Context) error {
+	var tables []string
+	for _, t := range a.before.Of("table") {
+		tables = append(tables, t.Name)
+	}
+	var err error
+	a.rows, err = a.contents(ctx, a.state, append([]string{}, tables...))
+	return err
 }
 
 // settle applies what the new migrations left, such as the record of a squash, so that
 // both ways to the head have the same end.
 func (c *check) settle(ctx context.Context) error {
-	if c.program == nil || c.broken || c.atHead == nil {
+	if c.program == nil || c.broken || c.atHead == nil || !c.program.squashes() {
 		return nil
 	}
 	failed, err := c.failure(c.tool.Up(ctx, c.state, c.head))
@@ -45,6 +61,11 @@ func (c *check) settle(ctx context.Context) error {
 	}
 	c.atHead, err = c.snapshot(ctx, c.state)
 	return err
+}
+
+// squashes tells whether any migration stands for others.
+func (p *program) squashes() bool {
+	return slices.ContainsFunc(p.listing.Migrations, func(m tool.Listed) bool { return len(m.Replaces) > 0 })
 }
 
 // programUntil is the folder up to the at-th new migration.

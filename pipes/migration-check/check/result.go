@@ -9,7 +9,12 @@ import (
 	"bitbucket.org/fearless/pipes/shared/outputs"
 )
 
-// Result is what the check found.
+// Result is what the check found, and .fearless/migration-check.json. Later steps take from
+// it what a release is recorded with: schema_before, schema_after and old_release_runs are
+// the schema's fingerprints and whether it is compatible: true is yes, false no, null
+// unknown. The same is in outputs.env as MIGRATION_SCHEMA_BEFORE, MIGRATION_SCHEMA_AFTER and
+// MIGRATION_OLD_RELEASE_RUNS (true, false, unknown). The base is that of the change, and not
+// what is live.
 type Result struct {
 	Verdict Verdict `json:"verdict"`
 	Reason  string  `json:"reason,omitempty"` // of the verdict error

@@ -36,7 +36,8 @@ type attempt struct {
 	trace         *trace.Trace
 	rows          rows.Contents // of touched tables, before
 	touched       []string
-	applied       bool // in the spare database, by the trace
+	applied       bool          // in the spare database, by the trace
+	refused       *tool.Failure // of a program that was watched
 }
 
 // try traces a migration, applies it through the tool, and takes it back and applies it
@@ -108,15 +109,22 @@ func (c *check) clone(ctx context.Context, purpose string, use func(*server.Data
 
 // observe traces the migration, where no copy is needed for it, since copying a large
 // schema takes long: in the database for the way back, which needs the migration anyhow;
-// or in the state itself, when it can be taken back there.
+// or in the state itself, when it can be taken back there. A program is watched while it
+// applies the migration to the state, once and for all.
 func (a *attempt) observe(ctx context.Context) error {
 	o := trace.Options{Ignore: a.tool.Bookkeeping(), Existing: a.existing, Before: a.before}
 	in := a.clone
+	inState := func(_ context.Context, _ string, use func(*server.Database) error) error { return use(a.state) }
 	if _, ok := a.tool.(tool.Recording); ok && a.spare != nil {
 		in = a.ahead
 		o.Before = a.spareAt
-	} else if o.Undo = a.program == nil && trace.Undoable(a.migration.Up.Text); o.Undo {
-		in = func(_ context.Context, _ string, use func(*server.Database) error) error { return use(a.state) }
+	} else if a.program != nil {
+		in = inState
+		if err := a.rowsOfAll(ctx); err != nil {
+			return err
+		}
+	} else if o.Undo = trace.Undoable(a.migration.Up.Text); o.Undo {
+		in = inState
 	}
 	return in(ctx, "trace", func(d *server.Database) error {
 		var err error
@@ -162,15 +170,11 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 
 // up is D02: the tool applies the migration to the state.
 func (a *attempt) up(ctx context.Context) error {
-	var err error
-	if a.rows, err = a.contents(ctx, a.state, a.touched); err != nil {
-		return err
-	}
-	a.measured.RowsBefore = a.rows.Total()
-	failed, err := a.failure(a.tool.Step(ctx, a.state, a.folder, tool.Up))
+	failed, err := a.applies(ctx)
 	if err != nil {
 		return err
 	}
+	a.measured.RowsBefore = a.rows.Total()
 	if failed != nil {
 		return a.failed(ctx, failed)
 	}
@@ -199,6 +203,19 @@ func (a *attempt) up(ctx context.Context) error {
 		a.add(rule.Find("D06").Finding(a.file, a.lineOf(loss), "After the up: %s.", loss.Text))
 	}
 	return nil
+}
+
+// applies takes down the rows and applies the migration, unless a program has.
+func (a *attempt) applies(ctx context.Context) (*tool.Failure, error) {
+	if a.program != nil {
+		maps.DeleteFunc(a.rows, func(table string, _ rows.Table) bool { return !slices.Contains(a.touched, table) })
+		return a.refused, nil
+	}
+	var err error
+	if a.rows, err = a.contents(ctx, a.state, a.touched); err != nil {
+		return nil, err
+	}
+	return a.failure(a.tool.Step(ctx, a.state, a.folder, tool.Up))
 }
 
 // contents reads tables; with none named, those that were read before, under whatever

@@ -24,20 +24,21 @@ func (a alembic) command(line string) command {
 }
 
 // check loads env.py, and with it the models, and connects.
-func (a alembic) check(ctx context.Context, r *run) error {
-	answer, err := r.with(ctx, a.command("current"))
+func (a alembic) check(ctx context.Context, r *run) (*Listing, error) {
+	const line = "history --verbose --indicate-current" // the latter takes a connection
+	answer, err := r.with(ctx, a.command(line))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if answer.Code != 0 {
-		return exit.Refusedf("the project does not work, so nothing can be told about its migrations: `%s current` ended with exit code %d: %s%s",
-			a.program, answer.Code, answer.LastWords(), where(r.dir, answer.All))
+		return nil, exit.Refusedf("the project does not work, so nothing can be told about its migrations: `%s %s` ended with exit code %d: %s%s",
+			a.program, line, answer.Code, answer.LastWords(), where(r.dir, answer.All))
 	}
 	if r.heard.Connections == 0 {
-		return exit.Invalidf("`%s current` worked on another database than the scratch one, so nothing was run on it", a.program).
+		return nil, exit.Invalidf("`%s %s` worked on another database than the scratch one, so nothing was run on it", a.program, line).
 			Hint("Let env.py take its URL from DATABASE_URL, or from PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE.")
 	}
-	return nil
+	return a.listing(answer), nil
 }
 
 // field is a line of `alembic history --verbose`: "Parent: 1975ea83b712".
@@ -52,6 +53,11 @@ func (a alembic) list(ctx context.Context, r *run) (*Listing, error) {
 	if answer.Code != 0 {
 		return nil, exit.Refusedf("Alembic cannot read the project's migrations: %s%s", answer.LastWords(), where(r.dir, answer.All))
 	}
+	return a.listing(answer), nil
+}
+
+// listing is what a history tells, with or without the current revision.
+func (a alembic) listing(answer Answer) *Listing {
 	l := &Listing{}
 	var heads []string
 	for line := range strings.Lines(answer.Out) {
@@ -84,7 +90,7 @@ func (a alembic) list(ctx context.Context, r *run) (*Listing, error) {
 	if len(heads) > 1 {
 		l.Conflicts = []Conflict{{Leaves: heads, Advice: "Run `" + a.program + " merge heads` and commit what it writes."}}
 	}
-	return l, nil
+	return l
 }
 
 func (a alembic) all() command { return a.command("upgrade heads") }
@@ -146,7 +152,7 @@ func (a alembic) missing(ctx context.Context, r *run) (*Missing, error) {
 	return m, nil
 }
 
-func (alembic) operations(_ context.Context, _ *run, m Listed, direction Direction) []Operation {
+func (alembic) explain(ctx context.Context, r *run, m Listed, direction Direction, c command) (Answer, []Operation, error) {
 	function := "upgrade"
 	if direction == Down {
 		function = "downgrade"
@@ -156,7 +162,8 @@ func (alembic) operations(_ context.Context, _ *run, m Listed, direction Directi
 	for _, s := range lines {
 		all = append(all, Operation{First: s.First, Last: s.Last, Text: s.Text})
 	}
-	return all
+	answer, err := r.with(ctx, c)
+	return answer, all, err
 }
 
 // oneWay tells of a revision that cannot be taken back.

@@ -30,7 +30,7 @@ func (c commands) bookkeeping() []string {
 	return []string{"public." + c.table}
 }
 
-func (commands) check(context.Context, *run) error { return nil }
+func (commands) check(context.Context, *run) (*Listing, error) { return nil, nil }
 
 func (c commands) list(ctx context.Context, r *run) (*Listing, error) {
 	answer, err := r.with(ctx, command{line: c.List})
@@ -81,8 +81,9 @@ func (commands) applied(context.Context, *server.Database) map[string]bool { ret
 // missing is for CHECK_COMMAND to answer.
 func (commands) missing(context.Context, *run) (*Missing, error) { return nil, nil }
 
-func (commands) operations(_ context.Context, _ *run, m Listed, _ Direction) []Operation {
-	return lines(m.Text)
+func (commands) explain(ctx context.Context, r *run, m Listed, _ Direction, c command) (Answer, []Operation, error) {
+	answer, err := r.with(ctx, c)
+	return answer, lines(m.Text), err
 }
 
 // Options say which program it is.

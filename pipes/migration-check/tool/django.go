@@ -35,42 +35,10 @@ func (d django) command(line string, environ ...string) command {
 	return command{d.program + " " + line, append([]string{"PYTHONDONTWRITEBYTECODE=1"}, environ...)}
 }
 
-// check tells a project that does not work from one that lacks a migration: the command
-// that asks for the latter ends with 1 in both cases.
-func (d django) check(ctx context.Context, r *run) error {
-	answer, err := r.with(ctx, d.command("check"))
-	if err != nil || answer.Code == 0 {
-		return err
-	}
-	return exit.Refusedf("the project does not work, so nothing can be told about its migrations: `%s check` ended with exit code %d: %s%s",
-		d.program, answer.Code, answer.LastWords(), where(r.dir, answer.All))
-}
-
-// ask runs our script within the project.
-func (d django) ask(ctx context.Context, r *run, question map[string]any, into any) error {
-	dir, err := os.MkdirTemp("", "fearless-answer-")
-	if err != nil {
-		return exit.Unablef("%w", err)
-	}
-	defer os.RemoveAll(dir)
-	question["answer"] = filepath.Join(dir, "answer.json")
-	text, err := json.Marshal(question)
-	if err != nil {
-		return err
-	}
-	answer, err := r.with(ctx, d.command(`shell -c "$FEARLESS_SCRIPT"`, "FEARLESS_SCRIPT="+djangoScript, "FEARLESS_QUESTION="+string(text)))
-	if err != nil {
-		return err
-	}
-	content, err := os.ReadFile(filepath.Join(dir, "answer.json"))
-	if answer.Code != 0 || err != nil {
-		return exit.Refusedf("Django cannot read the project's migrations: %s%s", answer.LastWords(), where(r.dir, answer.All))
-	}
-	return json.Unmarshal(content, into)
-}
-
-func (d django) list(ctx context.Context, r *run) (*Listing, error) {
-	var told struct {
+// told is what our script answers; what it did not come to is zero.
+type told struct {
+	Checked bool
+	List    *struct {
 		Migrations []struct {
 			App, Name, Path, Digest string
 			Planned                 bool
@@ -85,10 +53,69 @@ func (d django) list(ctx context.Context, r *run) (*Listing, error) {
 		Conflicts map[string][]string
 		Database  struct{ Engine, Host, Port, Expected string }
 	}
-	if err := d.ask(ctx, r, map[string]any{"list": true}, &told); err != nil {
+	SQL     [][]string
+	Runs    int
+	Missing *struct {
+		Code int
+		Out  string
+	}
+}
+
+// ask runs our script within the project. That it ends early is for the caller to judge.
+func (d django) ask(ctx context.Context, r *run, question map[string]any) (told, Answer, error) {
+	var t told
+	dir, err := os.MkdirTemp("", "fearless-answer-")
+	if err != nil {
+		return t, Answer{}, exit.Unablef("%w", err)
+	}
+	defer os.RemoveAll(dir)
+	question["answer"] = filepath.Join(dir, "answer.json")
+	text, err := json.Marshal(question)
+	if err != nil {
+		return t, Answer{}, err
+	}
+	answer, err := r.with(ctx, d.command(`shell -c "$FEARLESS_SCRIPT"`, "FEARLESS_SCRIPT="+djangoScript, "FEARLESS_QUESTION="+string(text)))
+	if err != nil {
+		return t, answer, err
+	}
+	content, err := os.ReadFile(filepath.Join(dir, "answer.json"))
+	if err != nil {
+		return t, answer, nil //nolint:nilerr // it came to nothing
+	}
+	return t, answer, json.Unmarshal(content, &t)
+}
+
+// check tells a project that does not work from one that lacks a migration: the command
+// that asks for the latter ends with 1 in both cases. The listing comes with it; should
+// only that fail, it is asked for once more, for the reason.
+func (d django) check(ctx context.Context, r *run) (*Listing, error) {
+	t, answer, err := d.ask(ctx, r, map[string]any{"check": true, "list": true})
+	switch {
+	case err != nil:
+		return nil, err
+	case !t.Checked:
+		return nil, exit.Refusedf("the project does not work, so nothing can be told about its migrations: `%s check` ended with exit code %d: %s%s",
+			d.program, answer.Code, answer.LastWords(), where(r.dir, answer.All))
+	case t.List == nil:
+		return nil, nil
+	}
+	return d.listing(t)
+}
+
+func (d django) list(ctx context.Context, r *run) (*Listing, error) {
+	t, answer, err := d.ask(ctx, r, map[string]any{"list": true})
+	if err != nil {
 		return nil, err
 	}
-	if db := told.Database; db.Engine != "postgresql" {
+	if answer.Code != 0 || t.List == nil {
+		return nil, exit.Refusedf("Django cannot read the project's migrations: %s%s", answer.LastWords(), where(r.dir, answer.All))
+	}
+	return d.listing(t)
+}
+
+// listing is what the script tells, once it is known that the database is ours.
+func (d django) listing(t told) (*Listing, error) {
+	if db := t.List.Database; db.Engine != "postgresql" {
 		return nil, exit.Invalidf("the project's default database is of the kind %s; only PostgreSQL can be tried", db.Engine).
 			Hint("Let the settings take it from DATABASE_URL in this step.")
 	} else if db.Host != "" && db.Host != "127.0.0.1" || db.Port != "" && db.Port != db.Expected {
@@ -96,7 +123,7 @@ func (d django) list(ctx context.Context, r *run) (*Listing, error) {
 			Hint("Let the settings take it from DATABASE_URL, or from PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE, or hand these on in PROGRAM: `DB_HOST=$PGHOST DB_PORT=$PGPORT … python manage.py`.")
 	}
 	l := &Listing{}
-	for _, m := range told.Migrations {
+	for _, m := range t.List.Migrations {
 		one := Listed{ID: m.App + "." + m.Name, File: m.Path, Digest: m.Digest, Planned: m.Planned, Parents: m.Parents, app: m.App, name: m.Name}
 		for _, replaced := range m.Replaces {
 			one.Replaces = append(one.Replaces, replaced[0]+"."+replaced[1])
@@ -109,7 +136,7 @@ func (d django) list(ctx context.Context, r *run) (*Listing, error) {
 		}
 		l.Migrations = append(l.Migrations, one)
 	}
-	for app, leaves := range told.Conflicts {
+	for app, leaves := range t.List.Conflicts {
 		c := Conflict{Of: "the app " + app, Advice: "Run `" + d.program + " makemigrations --merge` and commit what it writes."}
 		for _, name := range leaves {
 			c.Leaves = append(c.Leaves, app+"."+name)
@@ -166,20 +193,34 @@ var proposed = regexp.MustCompile(`(?s)Full migrations file '([^']+)':\n(.*?)(?:
 // missing is makemigrations. The project was checked, so what it says about migrations is
 // an answer, and everything else a reason why there is none.
 func (d django) missing(ctx context.Context, r *run) (*Missing, error) {
-	answer, err := r.with(ctx, d.command("makemigrations --check --dry-run --no-input -v 3"))
+	t, answer, err := d.ask(ctx, r, map[string]any{"missing": true})
 	if err != nil {
 		return nil, err
 	}
+	return d.makes(r.dir, t, answer)
+}
+
+// everything is migrate, migrate and makemigrations.
+func (d django) everything(ctx context.Context, r *run) (a Answer, runs int, m *Missing, err error) {
+	t, a, err := d.ask(ctx, r, map[string]any{"migrate": [][]string{{}, {}}, "missing": true})
+	if err == nil && t.Runs == 2 {
+		m, _ = d.makes(r.dir, t, a) // without an answer it is asked by itself
+	}
+	return a, t.Runs, m, err
+}
+
+// makes is what makemigrations would write.
+func (d django) makes(dir string, t told, answer Answer) (*Missing, error) {
 	switch {
-	case answer.Code == 0:
+	case t.Missing != nil && t.Missing.Code == 0:
 		return &Missing{}, nil
-	case answer.Code != 1 || !strings.Contains(answer.Out, "Migrations for '"):
+	case t.Missing == nil || !strings.Contains(t.Missing.Out, "Migrations for '"):
 		return nil, exit.Refusedf("`%s makemigrations --check` ended with exit code %d and says nothing about a migration: %s%s",
-			d.program, answer.Code, answer.LastWords(), where(r.dir, answer.All))
+			d.program, answer.Code, answer.LastWords(), where(dir, answer.All))
 	}
 	m := &Missing{Files: map[string]string{}}
 	app := ""
-	for line := range strings.Lines(answer.Out) {
+	for line := range strings.Lines(t.Missing.Out) {
 		line = strings.TrimSpace(line)
 		if name, ok := strings.CutPrefix(line, "Migrations for '"); ok {
 			app = strings.TrimSuffix(strings.TrimSuffix(name, ":"), "'")
@@ -191,7 +232,7 @@ func (d django) missing(ctx context.Context, r *run) (*Missing, error) {
 			m.Lines = append(m.Lines, app+": "+what)
 		}
 	}
-	for _, file := range proposed.FindAllStringSubmatch(answer.Out, -1) {
+	for _, file := range proposed.FindAllStringSubmatch(t.Missing.Out, -1) {
 		m.Files[filepath.Base(file[1])] = strings.TrimSpace(file[2]) + "\n"
 	}
 	m.Text = strings.Join(m.Lines, "; ")
@@ -201,14 +242,18 @@ func (d django) missing(ctx context.Context, r *run) (*Missing, error) {
 	return m, nil
 }
 
-// operations adds the SQL of each, as sqlmigrate would print it.
-func (d django) operations(ctx context.Context, r *run, m Listed, direction Direction) []Operation {
+// explain adds the SQL of each operation, as sqlmigrate would print it.
+func (d django) explain(ctx context.Context, r *run, m Listed, direction Direction, c command) (Answer, []Operation, error) {
 	all := append([]Operation{}, m.Operations...)
-	var sql [][]string
-	if direction == Up && d.ask(ctx, r, map[string]any{"sql": []string{m.app, m.name}}, &sql) == nil && len(sql) == len(all) {
+	if direction == Down {
+		answer, err := r.with(ctx, c)
+		return answer, all, err
+	}
+	t, answer, err := d.ask(ctx, r, map[string]any{"sql": []string{m.app, m.name}, "migrate": [][]string{{m.app, m.name}}})
+	if len(t.SQL) == len(all) {
 		for i := range all {
-			all[i].SQL = sql[i]
+			all[i].SQL = t.SQL[i]
 		}
 	}
-	return all
+	return answer, all, err
 }

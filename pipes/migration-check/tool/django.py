@@ -1,9 +1,11 @@
 # Runs inside of `manage.py shell -c`, in the project's own Python. Tells what only Django knows: the migrations of all
-# apps in their order, what is in their files, and the SQL of each operation. The answer goes to a file, as JSON, since
-# projects print what they like.
+# apps in their order, what is in their files, and the SQL of each operation. It also runs several of manage.py's commands
+# in one start, since a start takes longer than most migrations. The answer goes to a file, as JSON, since projects print
+# what they like.
 import ast
 import hashlib
 import inspect
+import io
 import json
 import os
 import sys
@@ -98,11 +100,47 @@ def fearless_sql(app, name):
     return answer
 
 
+def fearless_missing():
+    """What makemigrations says, with its exit code."""
+    from django.core.management import call_command
+
+    out, code = io.StringIO(), 0
+    try:
+        call_command("makemigrations", check_changes=True, dry_run=True, interactive=False, verbosity=3, skip_checks=False, stdout=out)
+    except SystemExit as end:
+        code = end.code
+    return {"code": code, "out": out.getvalue()}
+
+
 def fearless():
-    question = json.loads(os.environ["FEARLESS_QUESTION"])
-    answer = fearless_sql(*question["sql"]) if "sql" in question else fearless_list()
-    with open(question["answer"], "w", encoding="utf-8") as file:
-        json.dump(answer, file)
+    from django.core.management import call_command
+    from django.db import connections
+
+    question, answer = json.loads(os.environ["FEARLESS_QUESTION"]), {}
+
+    def told(name, value):
+        """Writes what is known by now: what comes next may end the program."""
+        answer[name] = value
+        with open(question["answer"] + ".new", "w", encoding="utf-8") as file:
+            json.dump(answer, file)
+        os.replace(question["answer"] + ".new", question["answer"])
+
+    if "check" in question:
+        call_command("check")
+        told("checked", True)
+    if "list" in question:
+        told("list", fearless_list())
+    if "sql" in question:
+        try:
+            told("sql", fearless_sql(*question["sql"]))
+        except Exception:  # migrate itself says better what is wrong
+            told("sql", None)
+        connections["default"].close()
+    for number, arguments in enumerate(question.get("migrate", []), 1):
+        call_command("migrate", *arguments, interactive=False, skip_checks=False)
+        told("runs", number)
+    if "missing" in question:
+        told("missing", fearless_missing())
 
 
 fearless()

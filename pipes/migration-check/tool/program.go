@@ -28,14 +28,16 @@ type Program struct {
 	Clone string // of the head
 
 	listings map[string]*Listing // by work tree
+	missed   map[string]*Missing // answers that are known already, by database
 }
 
 // framework is what differs between programs.
 type framework interface {
 	called() string
 	bookkeeping() []string
-	// check finds out whether the project's code works at all. Its error says why not.
-	check(ctx context.Context, r *run) error
+	// check finds out whether the project's code works at all. Its error says why not. A
+	// tool that tells what there is in the same breath gives that, too; else it is nil.
+	check(ctx context.Context, r *run) (*Listing, error)
 	// list tells what there is, in the order in which it is applied.
 	list(ctx context.Context, r *run) (*Listing, error)
 	// The lines that apply everything, one, and take one back.
@@ -46,8 +48,9 @@ type framework interface {
 	applied(ctx context.Context, d *server.Database) map[string]bool
 	// missing asks whether the code wants another schema than d, which has everything.
 	missing(ctx context.Context, r *run) (*Missing, error)
-	// operations are the parts of a migration, in d as it is before it.
-	operations(ctx context.Context, r *run, m Listed, direction Direction) []Operation
+	// explain runs the command that applies a migration, or takes it back, and tells the
+	// parts that it consists of.
+	explain(ctx context.Context, r *run, m Listed, direction Direction, c command) (Answer, []Operation, error)
 }
 
 // Name is that of the setting.
@@ -130,18 +133,31 @@ func (p *Program) on(d *server.Database, dir string, observe *trace.Options) *ru
 	return r
 }
 
-// Check finds out whether the code of a work tree works.
+// Check finds out whether the code of a work tree works, and may come to know its
+// migrations thereby.
 func (p *Program) Check(ctx context.Context, d *server.Database, dir string) error {
-	return p.check(ctx, p.on(d, dir, nil))
+	listing, err := p.check(ctx, p.on(d, dir, nil))
+	if err == nil && listing != nil {
+		_, err = p.keep(dir, listing)
+	}
+	return err
 }
 
 // List reads the migrations of a work tree. The database is only there for projects that
 // do not start without.
 func (p *Program) List(ctx context.Context, d *server.Database, dir string) (*Listing, error) {
+	if known := p.listings[dir]; known != nil {
+		return known, nil
+	}
 	listing, err := p.list(ctx, p.on(d, dir, nil))
 	if err != nil {
 		return nil, err
 	}
+	return p.keep(dir, listing)
+}
+
+// keep completes a listing with what is in the files.
+func (p *Program) keep(dir string, listing *Listing) (*Listing, error) {
 	for i := range listing.Migrations {
 		if err := p.locate(dir, &listing.Migrations[i]); err != nil {
 			return nil, err
@@ -225,12 +241,43 @@ func (m Listed) At() string {
 	return m.File
 }
 
+// thorough is a framework that can do in one start what takes three otherwise: apply
+// everything, again, and tell whether a migration is missing.
+type thorough interface {
+	// everything tells how many runs went through, and what is missing after two.
+	everything(ctx context.Context, r *run) (a Answer, runs int, m *Missing, err error)
+}
+
+// UpTwice applies all that is pending, and then what is pending after that, which should
+// be nothing. The second error is that of the second run.
+func (p *Program) UpTwice(ctx context.Context, d *server.Database, f *folder.Folder) (first, second error) {
+	t, ok := p.framework.(thorough)
+	if !ok || f.Root == "" {
+		if err := p.Up(ctx, d, f); err != nil {
+			return err, nil
+		}
+		return nil, p.Up(ctx, d, f)
+	}
+	r := p.on(d, f.Root, nil)
+	answer, runs, missing, err := t.everything(ctx, r)
+	if err == nil && runs < 2 {
+		_, err = p.judge(ctx, d, f, Up, r, answer, p.all().line)
+	}
+	if runs == 0 {
+		return err, nil
+	}
+	if missing != nil {
+		p.missed = map[string]*Missing{d.Name: missing}
+	}
+	return nil, err
+}
+
 // Up applies all that is pending.
 func (p *Program) Up(ctx context.Context, d *server.Database, f *folder.Folder) error {
 	if f.Root == "" {
 		return ErrNothing // a base without the tool
 	}
-	_, err := p.apply(ctx, d, f, Up, p.all(), nil)
+	_, err := p.apply(ctx, d, f, Up, p.all())
 	return err
 }
 
@@ -251,38 +298,38 @@ func (p *Program) Observe(ctx context.Context, d *server.Database, f *folder.Fol
 		c = p.down(m)
 	}
 	if o == nil {
-		_, err := p.apply(ctx, d, f, direction, c, nil)
+		_, err := p.apply(ctx, d, f, direction, c)
 		return nil, err
 	}
-	operations := p.operations(ctx, p.on(d, f.Root, nil), m, direction)
-	return p.apply(ctx, d, f, direction, c, &observation{*o, operations})
-}
-
-type observation struct {
-	options    trace.Options
-	operations []Operation
-}
-
-// apply runs a command that migrates. The trace is nil when nobody asked for one.
-func (p *Program) apply(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, c command, o *observation) (*trace.Trace, error) {
-	var options *trace.Options
-	if o != nil {
-		options = &o.options
+	r := p.on(d, f.Root, o)
+	answer, operations, err := p.explain(ctx, r, m, direction, c)
+	if err != nil {
+		return nil, err
 	}
-	r := p.on(d, f.Root, options)
+	if r.heard.Trace != nil {
+		Place(r.heard.Trace, operations)
+	}
+	return p.judge(ctx, d, f, direction, r, answer, c.line)
+}
+
+// apply runs a command that migrates.
+func (p *Program) apply(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, c command) (*trace.Trace, error) {
+	r := p.on(d, f.Root, nil)
 	answer, err := r.with(ctx, c)
 	if err != nil {
 		return nil, err
 	}
+	return p.judge(ctx, d, f, direction, r, answer, c.line)
+}
+
+// judge tells what the end of a command that migrates means.
+func (p *Program) judge(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, r *run, answer Answer, line string) (*trace.Trace, error) {
 	t := r.heard.Trace
 	if t != nil && answer.Code == 0 && r.heard.Err != nil {
-		return nil, exit.Unablef("tracing `%s`: %w", c.line, d.Server().Explain(r.heard.Err))
-	}
-	if t != nil {
-		Place(t, o.operations)
+		return nil, exit.Unablef("tracing `%s`: %w", line, d.Server().Explain(r.heard.Err))
 	}
 	if r.heard.Connections == 0 && (answer.Code == 0 || r.heard.Refused == nil) {
-		return nil, exit.Invalidf("`%s` ended with exit code %d without a connection to the scratch database: %s", c.line, answer.Code, answer.LastWords()).
+		return nil, exit.Invalidf("`%s` ended with exit code %d without a connection to the scratch database: %s", line, answer.Code, answer.LastWords()).
 			Hint("It must take its database from DATABASE_URL, or from PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE. Hand them on under other names in the command: `DB_HOST=$PGHOST DB_PORT=$PGPORT …`.")
 	}
 	if answer.Code == 0 {
@@ -339,6 +386,9 @@ func (p *Program) failure(ctx context.Context, d *server.Database, f *folder.Fol
 
 // Missing asks whether the code wants another schema than a database with everything has.
 func (p *Program) Missing(ctx context.Context, d *server.Database, dir string) (*Missing, error) {
+	if known := p.missed[d.Name]; known != nil {
+		return known, nil
+	}
 	return p.missing(ctx, p.on(d, dir, nil))
 }
 

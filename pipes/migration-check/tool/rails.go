@@ -30,20 +30,20 @@ func (r rails) command(line, dump string) command {
 	return command{"export RAILS_ENV=${RAILS_ENV:-test}; " + r.program + " " + line, []string{"DISABLE_DATABASE_ENVIRONMENT_CHECK=1", "SCHEMA=" + dump}}
 }
 
-func (r rails) check(ctx context.Context, run *run) error {
+func (r rails) check(ctx context.Context, run *run) (*Listing, error) {
 	answer, err := run.with(ctx, r.command("db:version", os.DevNull))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if answer.Code != 0 {
-		return exit.Refusedf("the project does not work, so nothing can be told about its migrations: `%s db:version` ended with exit code %d: %s",
+		return nil, exit.Refusedf("the project does not work, so nothing can be told about its migrations: `%s db:version` ended with exit code %d: %s",
 			r.program, answer.Code, answer.LastWords())
 	}
 	if run.heard.Connections == 0 {
-		return exit.Invalidf("`%s db:version` worked on another database than the scratch one, so nothing was run on it", r.program).
+		return nil, exit.Invalidf("`%s db:version` worked on another database than the scratch one, so nothing was run on it", r.program).
 			Hint("Let config/database.yml take its URL from DATABASE_URL; a url: of its own goes before it.")
 	}
-	return nil
+	return nil, nil
 }
 
 var railsName = regexp.MustCompile(`^([0-9]+)_([_a-z0-9]*)\.?([_a-z0-9]*)?\.rb$`)
@@ -137,8 +137,9 @@ func lacks(one, other string) []string {
 	return all
 }
 
-func (rails) operations(_ context.Context, _ *run, m Listed, _ Direction) []Operation {
-	return lines(m.Text)
+func (rails) explain(ctx context.Context, r *run, m Listed, _ Direction, c command) (Answer, []Operation, error) {
+	answer, err := r.with(ctx, c)
+	return answer, lines(m.Text), err
 }
 
 // lines are all lines of code as operations: which of them are is found by their names.
