@@ -67,7 +67,7 @@ func TestStories(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %s", name)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"change": change, "ends-with": endsWith},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"change": change, "ends-with": endsWith, "service": service},
 	})
 }
 

@@ -46,6 +46,7 @@ func Attach(ctx context.Context, address string, o Options, stack *undo.Stack) (
 	}
 	switch {
 	case super:
+		s.secret = rand.Text()
 		stack.Defer("dropping the scratch roles", s.dropRoles)
 	case createdb:
 		s.owner = config.User

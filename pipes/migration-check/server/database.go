@@ -105,6 +105,9 @@ func (d *Database) config() *pgx.ConnConfig {
 	config := d.server.config.Copy()
 	config.Database = d.Name
 	config.User = d.server.owner
+	if d.server.secret != "" {
+		config.Password = d.server.secret
+	}
 	return config
 }
 

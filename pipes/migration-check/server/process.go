@@ -172,6 +172,16 @@ func (p *process) gone() error {
 	return fmt.Errorf("the scratch PostgreSQL is gone: %s: %s", how, lastLines(log))
 }
 
+// lookAgain gives the kernel a moment to tell that the server has ended.
+func (p *process) lookAgain() {
+	limit := time.NewTimer(time.Second)
+	defer limit.Stop()
+	select {
+	case <-p.ended:
+	case <-limit.C:
+	}
+}
+
 // stop ends the server without a checkpoint, since nothing of it is kept.
 func (p *process) stop(ctx context.Context) error {
 	if p.gone() != nil {

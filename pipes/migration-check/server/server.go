@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,6 +39,7 @@ type Server struct {
 	config  *pgx.ConnConfig // of the administrator; copied for everyone else
 	options Options
 	owner   string
+	secret  string // the owner's password; "" on a socket, which needs none, and of a user that was there
 	prefix  string // of all names we create
 	process *process
 	undo    *undo.Stack
@@ -90,7 +92,11 @@ func (s *Server) prepare(ctx context.Context, superuser bool) error {
 
 // makeRoles makes the owner and the roles that migrations grant to.
 func (s *Server) makeRoles(ctx context.Context) error {
-	if err := s.makeRole(ctx, s.owner, "login nosuperuser nocreatedb nocreaterole"); err != nil {
+	rights := "login nosuperuser nocreatedb nocreaterole"
+	if s.secret != "" {
+		rights += " password '" + s.secret + "'" // letters and digits
+	}
+	if err := s.makeRole(ctx, s.owner, rights); err != nil {
 		return err
 	}
 	for _, role := range s.options.Roles {
@@ -128,12 +134,26 @@ func (s *Server) Explain(err error) error {
 		return limit
 	}
 	if s.process != nil {
+		if lost(err) {
+			s.process.lookAgain()
+		}
 		if gone := s.process.gone(); gone != nil {
 			return exit.Unablef("%w (%w)", gone, err).
 				Hint("The check could not be made. Should it happen again: give the step more memory (size: 2x).")
 		}
 	}
 	return err
+}
+
+// lost tells that a connection ended as it does when its server is gone, of which the
+// connection may know before we do. Tools hand on no more than the text of an error.
+func lost(err error) bool {
+	for _, words := range []string{"unexpected postmaster exit", "unexpected EOF", "connection reset", "connection refused", "broken pipe", "no such file"} {
+		if strings.Contains(err.Error(), words) {
+			return true
+		}
+	}
+	return false
 }
 
 // Owner is the role that owns the databases and runs all user SQL.

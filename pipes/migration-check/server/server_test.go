@@ -196,3 +196,58 @@ func TestMissingBinariesAndExtension(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestUnknownUser is a container that runs under any user id.
+func TestUnknownUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become somebody else")
+	}
+	bin, err := binaries("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "fearless-unknown-") //nolint:usetesting // that of the test is not readable for others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	const nobodyKnows = 54321
+	if err := os.Chown(dir, nobodyKnows, nobodyKnows); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{dir: dir}
+	err = p.initialize(t.Context(), bin, &syscall.Credential{Uid: nobodyKnows, Gid: nobodyKnows})
+	if exit.CodeOf(err) != exit.Unable || !strings.Contains(strings.Join(exit.HintsOf(err), " "), "/etc/passwd") {
+		t.Errorf("got %v, %q", err, exit.HintsOf(err))
+	}
+}
+
+// TestFullDisk uses a file system that is too small for a cluster.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "small-") //nolint:usetesting // that of the test is not readable for others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := syscall.Mount("small", dir, "tmpfs", 0, "size=20m,mode=0755"); err != nil {
+		t.Skipf("no file system can be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	stack := &undo.Stack{}
+	_, err = Start(t.Context(), Options{Parent: dir}, stack)
+	if exit.CodeOf(err) != exit.Unable || !strings.Contains(strings.Join(exit.HintsOf(err), " "), "The disk of the step is full") {
+		t.Errorf("got %v, %q", err, exit.HintsOf(err))
+	}
+	if err := stack.Run(context.WithoutCancel(t.Context()), true, nil); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
