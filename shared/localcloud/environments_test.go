@@ -118,6 +118,15 @@ func TestEnvironmentsBehindOneListener(t *testing.T) {
 			t.Fatal(err)
 		}
 		pause(10 * time.Minute)
+		for _, st := range a.cloud.Stacks() {
+			if st.Name != "test-shop-11111111" {
+				continue
+			}
+			gone, err := a.stacks.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String(st.ID)})
+			if err != nil || gone.Stacks[0].StackStatus != cfntypes.StackStatusDeleteComplete || len(gone.Stacks[0].Tags) != 2 || len(gone.Stacks[0].Outputs) != 0 {
+				t.Errorf("by its id it is %+v, %v", gone, err)
+			}
+		}
 		if diff := cmp.Diff(want[1:], a.rules(listener)); diff != "" || a.status("test-shop-11111111") != "DELETE_COMPLETE" {
 			t.Errorf("after the end of one (-want +got):\n%s", diff)
 		}

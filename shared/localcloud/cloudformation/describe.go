@@ -85,21 +85,28 @@ func (st *stack) show() xmlStack {
 		Rollback: st.monitoring.show(), TerminationProtection: st.protected,
 		LastUpdatedTime: moment(st.updated), DeletionTime: moment(st.deleted),
 	}
-	var plan *blueprint
 	if st.live != nil {
-		plan = st.live.plan
 		for _, o := range st.live.outputs {
 			x.Outputs = append(x.Outputs, xmlOutput{o.key, o.value, o.description, o.export})
 		}
 	}
-	if st.current != nil && st.current.shown != nil {
-		plan = st.current.shown
-	}
-	if plan != nil && plan.template != nil {
+	if plan := st.shown(); plan != nil && plan.template != nil {
 		x.Description, x.Parameters = plan.template.description, plan.show()
 		x.Tags, x.Capabilities = tagsOf(plan.tags), plan.allowed
 	}
 	return x
+}
+
+// shown is the plan whose description, parameters and tags answers have, nil for none:
+// that of the operation under way, else that of what lives, or lived last.
+func (st *stack) shown() *blueprint {
+	switch {
+	case st.current != nil && st.current.shown != nil:
+		return st.current.shown
+	case st.live != nil:
+		return st.live.plan
+	}
+	return st.last
 }
 
 func moment(t time.Time) string {

@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -134,10 +135,7 @@ func (s *Service) deleteStack(_ context.Context, _ *wire.Call, in deleteInput) (
 		s.turn(st, st.status, users, in.token)
 		return done{}, nil
 	}
-	plan := &blueprint{}
-	if st.live != nil {
-		plan = st.live.plan
-	}
+	plan := cmp.Or(st.shown(), &blueprint{})
 	var leftovers []*live
 	last := st.current
 	r := s.newRun(st, plan, in.token)

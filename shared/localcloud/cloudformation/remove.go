@@ -115,6 +115,7 @@ func (r *run) delete(retain []string, force bool) {
 func (r *run) gone() {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
+	r.st.last = r.st.shown()
 	r.st.deleted, r.st.current, r.st.live, r.st.sets = time.Now(), nil, nil, nil
 	for name, e := range r.s.exports {
 		if e.stack == r.st {

@@ -47,6 +47,7 @@ type stack struct {
 	protected bool
 
 	live       *deployment // nil until something was made
+	last       *blueprint  // of a deleted stack: what its answers go on to have
 	monitoring monitoring
 	role       string
 	changeSet  string // id of the one that was executed last
