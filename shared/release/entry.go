@@ -148,6 +148,9 @@ func (o *Operator) Begin(ctx context.Context, start ledger.Record) error {
 // Adopt takes over the start of a run that has left its update to itself. One that is
 // still alive writes the same end, and that does no harm.
 func (o *Operator) Adopt(ctx context.Context, start ledger.Record, past []ledger.Record) error {
+	if o.entry.start.Kind != "" {
+		return nil // we began one ourselves before we were overtaken, and end that
+	}
 	for _, open := range ledger.Unsettled(past) {
 		if s := open.Start; s.Image.ID == start.Image.ID && s.Commit == start.Commit && s.Settings == start.Settings {
 			o.entry.start = s

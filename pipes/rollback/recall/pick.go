@@ -45,7 +45,11 @@ func (f *facts) previous() (commit, how string, against *objection) {
 		return now.live.Commit, "it is what the release in progress was to replace", nil
 	}
 	if r := before(f.here, now.live); r != nil {
-		return r.Start.Commit, "the last good release before the one that is live", nil
+		how = "the last good release before the one that is live"
+		if live := ledger.Running(f.here); live != nil && live.Start.Why == ledger.WhyRollback {
+			how += ", which is itself a rollback, of " + moment(live.Start.Time) + by(live.Start)
+		}
+		return r.Start.Commit, how, nil
 	}
 	return "", "", &objection{text: fmt.Sprintf("there is no release of %s before the one that is live that came through and is not held", f.s.Environment)}
 }
