@@ -86,7 +86,7 @@ func (r *recaller) update(ctx context.Context, f *facts, t *target) (*Result, er
 	}
 	asked := time.Now()
 	changed, err := r.op.Propose(ctx, p)
-	r.result.World += time.Since(asked).Seconds()
+	r.waited(asked)
 	if err != nil {
 		return nil, release.RoleProblem(err, role, "SERVERS_SERVICE_ROLE", "fearless-"+r.s.Application+"-"+Name)
 	}
@@ -189,7 +189,11 @@ func (r *recaller) arrived(ctx context.Context, f *facts, t *target) (*Result, e
 // ended says what became of the update.
 func (r *recaller) ended(ctx context.Context, ended *release.Ending, to version) (*Result, error) {
 	if n := len(ended.Events); n > 0 {
-		r.result.World += ended.Events[n-1].Time.Sub(ended.Events[0].Time).Seconds()
+		began := ended.Events[0].Time
+		if began.Before(r.rt.Started) { // by somebody else
+			began = r.rt.Started
+		}
+		r.result.World += max(ended.Events[n-1].Time.Sub(began), 0).Seconds()
 	}
 	became, err := r.op.Conclude(ctx, ended, r.what(to))
 	switch {

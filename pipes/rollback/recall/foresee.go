@@ -23,8 +23,10 @@ func (f *facts) undone(t *target) []string {
 			lines = append(lines, fmt.Sprintf("commit %s, which is live; commit %s was never live in %s", short(live.Commit), short(t.commit), f.s.Environment))
 		}
 	}
+	said := map[string]bool{t.commit: true}
 	for _, r := range later {
-		if alive(r) && r.Start.Commit != t.commit {
+		if alive(r) && !said[r.Start.Commit] {
+			said[r.Start.Commit] = true
 			lines = append(lines, fmt.Sprintf("commit %s, live since %s%s", short(r.Start.Commit), moment(r.At), by(r.Start)))
 		}
 	}

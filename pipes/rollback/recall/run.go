@@ -89,6 +89,7 @@ func (r *recaller) recall(ctx context.Context) (*Result, error) {
 			r.rt.Console.Success("This is a plan: nothing was changed")
 			return r.conclude(OutcomePlanned), nil
 		}
+		began := time.Now()
 		switch next {
 		case stepNone:
 			return r.arrived(ctx, f, t)
@@ -103,11 +104,15 @@ func (r *recaller) recall(ctx context.Context) (*Result, error) {
 		case stepWait:
 			err = r.op.Wait(ctx, f.servers)
 		}
+		r.waited(began)
 		if err != nil {
 			return nil, err
 		}
 	}
 }
+
+// waited counts the time since a moment as that of others.
+func (r *recaller) waited(since time.Time) { r.result.World += time.Since(since).Seconds() }
 
 // conclude fills the result with how it ended.
 func (r *recaller) conclude(outcome string) *Result {

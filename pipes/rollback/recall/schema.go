@@ -51,9 +51,9 @@ func (f *facts) schemaFor(t *target) schema {
 	}
 	switch {
 	case silent > 0:
-		s.unknown = fmt.Sprintf("%s since have run migrations of which that is not recorded", count(silent, "release"))
+		s.unknown = fmt.Sprintf("%s since ran migrations of which that is not recorded", count(silent, "release"))
 	case migrated > 1 && len(s.incompatible) == 0:
-		s.unknown = fmt.Sprintf("%s since have run migrations, each compatible with the release before it, which does not say that the last is with this one", count(migrated, "release"))
+		s.unknown = fmt.Sprintf("%s since ran migrations, each compatible with the release before it, which does not say that the last is with this one", count(migrated, "release"))
 	}
 	return s
 }

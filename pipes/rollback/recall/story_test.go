@@ -63,7 +63,7 @@ func TestPlanChangesNothing(t *testing.T) {
 		before, records := p.State(), len(p.Records(production))
 		p.rollback("previous", nil, "ACTION=plan").Expect(t, exit.Passed, "Rollback of production to commit 111111111111", "- commit 222222222222, live since",
 			"Commit 222222222222 will be held", "the database: migrations that have run since are not taken back",
-			"Schema: whether commit 111111111111 can run with that of today is not known: 1 release since have run migrations", "This is a plan: nothing was changed")
+			"Schema: whether commit 111111111111 can run with that of today is not known: 1 release since ran migrations", "This is a plan: nothing was changed")
 		p.rollback(commit('3'), nil, "ACTION=plan").Expect(t, exit.Refused, "was never live in production", "COMMIT: '111111111111'")
 		end := p.begin('3', p.booting)
 		p.rollback("previous", nil, "ACTION=plan").Expect(t, exit.Passed, "First the release of commit 333333333333, which is in progress, is cancelled")

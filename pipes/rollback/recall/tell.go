@@ -28,14 +28,16 @@ func (r *recaller) tell(f *facts, t *target, next step) {
 	log.Heading("Rollback of %s to commit %s", r.s.Environment, short(t.commit))
 	log.Plain("  %s of commit %s, live in %s since %s%s", t.proof.Start.Image.ID, short(t.commit), r.s.ProvenIn, moment(t.proof.At), by(t.proof.Start))
 	r.result.Undone, r.result.Kept = f.undone(t), f.kept(t)
-	for _, line := range r.result.Undone {
-		log.Plain("  - %s", line)
-	}
-	if len(r.result.Kept) > 0 {
-		log.Plain("What is not undone:")
-	}
-	for _, line := range r.result.Kept {
-		log.Plain("  %s", line)
+	for _, part := range []struct {
+		title string
+		lines []string
+	}{{"What is undone:", r.result.Undone}, {"What is not undone:", r.result.Kept}} {
+		if len(part.lines) > 0 {
+			log.Plain("%s", part.title)
+		}
+		for _, line := range part.lines {
+			log.Plain("  - %s", line)
+		}
 	}
 	for _, line := range []string{f.aboutSchema(t), f.about(next), f.expected()} {
 		if line != "" {
