@@ -15,7 +15,7 @@ import (
 func TestSweep(t *testing.T) {
 	sample(t)
 	calls := undisturbed(t)
-	for n := 1; n <= calls; n++ {
+	for n := 1; n <= len(calls); n++ {
 		t.Run(fmt.Sprintf("killed at %d", n), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

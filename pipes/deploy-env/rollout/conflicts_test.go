@@ -149,7 +149,7 @@ var conflicts = []conflict{
 	{name: "TokenAlreadyExistsException", meet: func(l *place) {
 		l.answer("ExecuteChangeSet", 100, "TokenAlreadyExistsException", "A client request token already exists")
 	}, code: exit.Unable, words: []string{"✖ the change of stack shop-staging cannot be started", "TokenAlreadyExistsException"}, never: gaveWay},
-	{name: "Throttling: for a while", meet: func(l *place) { l.answer("CreateChangeSet", patience-1, "Throttling", "Rate exceeded") }, never: gaveWay},
+	{name: "Throttling: for a while", meet: func(l *place) { l.answer("CreateChangeSet", fault.Patience-1, "Throttling", "Rate exceeded") }, never: gaveWay},
 	{name: "Throttling: for ever", meet: func(l *place) { l.answer("CreateChangeSet", 100, "Throttling", "Rate exceeded") },
 		code: exit.Unable, words: []string{"✖ a change set for stack shop-staging cannot be made", "Rate exceeded"}, never: gaveWay},
 }

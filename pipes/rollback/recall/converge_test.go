@@ -16,9 +16,16 @@ import (
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 )
 
-// every asks for the whole matrix, which takes minutes. Without it the calls that change
-// something get every fault, and every sixteenth of those that only look gets one, in turn.
+// every asks for the whole matrix, which takes minutes.
 var every = flag.Bool("every", false, "put every fault on every AWS call, also on those that only look")
+
+// looks is how many of the calls that only look there are to one that gets a fault.
+func looks() int {
+	if *every {
+		return 1
+	}
+	return 16
+}
 
 // said are figures to be seen without -v.
 var said []string
@@ -31,22 +38,6 @@ func TestMain(m *testing.M) {
 		fmt.Println(line)
 	}
 	os.Exit(code)
-}
-
-// patience is how often the SDK makes a call before it gives up.
-const patience = 5
-
-// faults are what is put on single calls of a run, one call and one fault at a time.
-var faults = []struct {
-	kind string
-	plan func(n int) fault.Plan
-}{
-	{"server error", func(n int) fault.Plan { return fault.Burst(n, patience, fault.Error(500, "InternalFailure")) }},
-	{"refusal", func(n int) fault.Plan { return fault.At(n, fault.Error(403, "AccessDenied")) }},
-	{"lost reply", func(n int) fault.Plan { return fault.At(n, fault.Lost) }},
-	{"throttling", func(n int) fault.Plan { return fault.Burst(n, patience, fault.Throttle) }},
-	{"kill before", func(n int) fault.Plan { return fault.At(n, fault.KilledBefore) }},
-	{"kill after", func(n int) fault.Plan { return fault.At(n, fault.KilledAfter) }},
 }
 
 // scene is a run that is disturbed, and what was there before. It is run again by the same
@@ -99,23 +90,18 @@ func TestEveryCallCanFail(t *testing.T) {
 		for _, s := range scenes {
 			log, want := s.undisturbed(t)
 			calls += len(log)
-			for n := 1; n <= len(log); n++ {
-				for turn, f := range faults {
-					if !*every && !writes(log[n-1]) && n%(16*len(faults)) != 16*turn {
-						continue
-					}
-					t.Run(fmt.Sprintf("%s/%s/%d", s.name, f.kind, n), func(t *testing.T) {
-						t.Parallel()
-						synctest.Test(t, func(t *testing.T) {
-							runs.Add(2)
-							s.breakAndRepeat(t, f.plan(n), want)
-						})
+			for _, c := range fault.Sweep(log, looks()) {
+				t.Run(fmt.Sprintf("%s/%s/%d", s.name, c.Name, c.N), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) {
+						runs.Add(2)
+						s.breakAndRepeat(t, c.Plan(c.N), want)
 					})
-				}
+				})
 			}
 		}
 	})
-	said = append(said, fmt.Sprintf("rollback, simulated time: %d faults at %d AWS calls of %d kinds of runs, %d runs", len(faults), calls, len(scenes), runs.Load()))
+	said = append(said, fmt.Sprintf("rollback, simulated time: %d faults at %d AWS calls of %d kinds of runs, %d runs", len(fault.Kinds), calls, len(scenes), runs.Load()))
 }
 
 // undisturbed is the scene without faults: its calls, and how the account looks after two
