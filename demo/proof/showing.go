@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -43,6 +44,21 @@ release: {when: never}
 soak: 0m
 `
 
+// testFile gives each test environment a PostgreSQL of its own, where this computer has
+// one to lend. The server is ready when its database holds what was seeded, and only that.
+const testFile = `
+database: server
+seed: psql -q "$DATABASE_URL" -c "create table shown (commit text)" -c "insert into shown values ('$COMMIT')"
+ready: test "$(psql -qAt "$DATABASE_URL" -c 'select commit from shown')" = "$COMMIT"
+`
+
+// postgres reports whether this computer has a PostgreSQL server, and the client.
+func postgres() bool {
+	servers, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	_, err := exec.LookPath("psql")
+	return err == nil && len(servers) > 0
+}
+
 // Showing is testing with its balancer, behind which commits are shown to people.
 type Showing struct {
 	Three Version // one more that is well
@@ -74,6 +90,11 @@ func (p *Proof) Showing(ctx context.Context, sample string) (*Showing, error) {
 	file := filepath.Join(s.dir, "environments", "testing.yml")
 	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, fmt.Appendf(nil, testingFile, testDomain, instance), 0o644)); err != nil {
 		return nil, err
+	}
+	if postgres() {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(file), "test.yml"), []byte(testFile), 0o644); err != nil {
+			return nil, err
+		}
 	}
 	var log bytes.Buffer
 	code := pipe.Pipe[rollout.Settings]{Name: rollout.Name, Run: rollout.Run}.Main(pipe.World{
