@@ -174,6 +174,7 @@ func (r *run) build(ctx context.Context, commit string, end time.Time, turn int)
 		return nil, err
 	}
 	r.rt.Console.Info("It is deleted %s", r.at(end))
+	r.begin(ctx)
 	forget := r.rt.Undo.OnFailure("the schedule of "+name, func(ctx context.Context) error { return r.disarmAlone(ctx, name) })
 	id, err := stack.Create(ctx, r.CFN, stack.Creation{
 		Stack: name, Body: string(body), Parameters: p.template.Values(), Tags: r.tags(commit, end),

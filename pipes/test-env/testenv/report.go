@@ -19,6 +19,13 @@ func (r *run) tell(commit string) {
 // one comment, which leads to the environment of its newest commit.
 func (r *run) key() string { return Name + "." + r.s.Application }
 
+// begin says on the commit that its environment is on the way.
+func (r *run) begin(ctx context.Context) {
+	r.reporter.Status(ctx, bitbucket.Status{
+		Key: r.key(), State: bitbucket.InProgress, Name: "Test environment of " + r.s.Application, Description: "being created",
+	})
+}
+
 // report puts the address on the commit, and on the pull request when there is one.
 func (r *run) report(ctx context.Context, result *Result, failure error) {
 	status := bitbucket.Status{Key: r.key(), Name: "Test environment of " + r.s.Application}

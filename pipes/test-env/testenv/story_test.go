@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -376,6 +377,10 @@ func TestBitbucketIsTold(t *testing.T) {
 		comments := l.bitbucket.Comments()
 		if len(comments) != 1 || comments[0].PullRequest != 7 || comments[0].Edits != 2 || !strings.Contains(comments[0].Raw, "of commit `111111111111` of shop is gone") {
 			t.Errorf("%+v", comments)
+		}
+		told := slices.DeleteFunc(l.bitbucket.Calls(), func(call string) bool { return !strings.Contains(call, "/statuses/build") })
+		if len(told) != 4 { // being created, there, there for longer, gone
+			t.Errorf("build statuses: %v", told)
 		}
 		if complaints := l.bitbucket.Complaints(); len(complaints) > 0 {
 			t.Error(complaints)
