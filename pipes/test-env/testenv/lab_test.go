@@ -80,6 +80,7 @@ type lab struct {
 
 	bitbucket *fake.Server     // nil: nobody calls it
 	before    func(url.Values) // before a stack is created; nil: nothing happens then
+	interrupt chan struct{}    // stops a run as a signal does; nil: nothing does
 	cut       bool             // the runner has no way to the balancer
 
 	mu    sync.Mutex
@@ -274,7 +275,7 @@ func (l *lab) run(plan fault.Plan, variables ...string) outcome {
 			"AWS_ENDPOINT_URL=http://cloud.local", "AWS_DEFAULT_REGION=" + region,
 			"AWS_ACCESS_KEY_ID=AKIALAB0000000000000", "AWS_SECRET_ACCESS_KEY=a-secret-of-the-lab",
 		}, variables...),
-		Dir: l.clone, Out: &log, Transport: net{l, transport},
+		Dir: l.clone, Out: &log, Interrupt: l.interrupt, Transport: net{l, transport},
 	}
 	code := pipe.Pipe[testenv.Settings]{Name: testenv.Name, Run: testenv.Run}.Main(w)
 	l.checkRights(transport.Log())

@@ -358,6 +358,20 @@ func TestReapNamesWhatResists(t *testing.T) {
 	})
 }
 
+// A step that is stopped leaves the creation to CloudFormation, and its end to the
+// schedule; the next run finds it.
+func TestInterrupted(t *testing.T) {
+	story(t, func(t *testing.T, l *lab) {
+		l.interrupt = make(chan struct{}, 1)
+		stop := l.interrupt
+		l.before = func(url.Values) { time.AfterFunc(2*time.Second, func() { stop <- struct{}{} }) }
+		l.create(good1).expect(t, exit.Interrupted, "the creation goes on in CloudFormation", "run the pipe again to follow it")
+		l.check("schedules", l.armed(), "test-shop-11111111 1 20:00")
+		l.interrupt, l.before = nil, nil
+		l.create(good1).expect(t, exit.Passed, "shows commit 111111111111")
+	})
+}
+
 // The address goes to the commit, and to the pull request in one comment.
 func TestBitbucketIsTold(t *testing.T) {
 	story(t, func(t *testing.T, l *lab) {
