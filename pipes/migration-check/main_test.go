@@ -62,6 +62,8 @@ func TestStories(t *testing.T) {
 			case "frameworks":
 				_, err := os.Stat(filepath.Join(frameworks, "alembic"))
 				return err == nil, nil
+			case "rails":
+				return exec.CommandContext(t.Context(), "ruby", "-e", "require 'logger'; require 'rails'; require 'active_record'; require 'pg'").Run() == nil, nil
 			case "mariadb":
 				return mariaDB()
 			}

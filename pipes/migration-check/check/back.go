@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/folder"
@@ -94,6 +95,11 @@ func (a *attempt) downAndUp(ctx context.Context, d *server.Database) (same bool,
 		line, err := a.downLine(ctx, failed)
 		if err != nil {
 			return false, err
+		}
+		if strings.Contains(failed.Err.Error(), "IrreversibleMigration") { // Rails says so only when it is tried
+			a.add(rule.Find("I07").Finding(down, line, "%s cannot be taken back: %v", a.migration.Version, failed.Err))
+			a.notJudged("the way back from " + a.migration.Name() + ": it has none")
+			return false, nil
 		}
 		a.add(rule.Find("D03").Finding(down, line, "The down migration of version %s fails: %v", a.migration.Version, failed.Err))
 		return false, nil

@@ -40,7 +40,7 @@ var byTool = map[string]map[string]string{
 	"I02":  {"*": full},
 	"I04":  {"django": "several leaves", "alembic": "several heads", "rails": full, "*": none},
 	"I05":  {"django": "two leaves after the merge", "alembic": "two heads after the merge", "*": none},
-	"I07":  {"django": "an operation without a reverse", "alembic": "no downgrade()", "*": none},
+	"I07":  {"django": "an operation without a reverse", "alembic": "no downgrade()", "rails": "IrreversibleMigration", "*": none},
 	"I12":  {"*": full},
 	"M208": {"*": none},
 	"M216": {"*": none},

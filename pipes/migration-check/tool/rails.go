@@ -12,8 +12,8 @@ import (
 	"bitbucket.org/fearless/pipes/shared/exit"
 )
 
-// rails is bin/rails of Ruby on Rails. Its names and variables are those of the manual;
-// the check's own tests run it against a stand-in.
+// rails is bin/rails of Ruby on Rails. Where Rails is not installed, the check's own tests
+// run it against a stand-in.
 type rails struct {
 	program string
 	folder  string

@@ -27,6 +27,9 @@ type Answer struct {
 
 // LastWords is the last line that says something, where programs give their reason.
 func (a Answer) LastWords() string {
+	if reason := a.aborted(); reason != "" {
+		return reason
+	}
 	lines := strings.Split(strings.TrimSpace(a.All), "\n")
 	for i := len(lines) - 1; i >= 0; i-- {
 		line := strings.TrimSpace(lines[i])
@@ -36,6 +39,28 @@ func (a Answer) LastWords() string {
 		}
 	}
 	return "it printed nothing"
+}
+
+// aborted is the reason that Rake gives, which is not at the end: a class, and what went
+// wrong, on its line or on one after it. Of a migration Rails first says that it failed,
+// and then why. "" is that Rake has not aborted.
+func (a Answer) aborted() string {
+	_, text, ok := strings.Cut(a.All, " aborted!\n")
+	if !ok {
+		return ""
+	}
+	if why, cause, ok := strings.Cut(text, "\nCaused by:\n"); ok && strings.Contains(why, "later migrations canceled") {
+		text = cause
+	}
+	reason := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		reason = strings.TrimSpace(reason + " " + line)
+		if line != "" && !strings.HasSuffix(line, ":") {
+			break
+		}
+	}
+	return reason
 }
 
 // Run runs a line in a folder. More variables come before those of the environment. That

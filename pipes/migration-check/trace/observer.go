@@ -3,6 +3,7 @@ package trace
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -132,7 +133,14 @@ func passesOver(s statement.Statement) bool {
 			return true
 		}
 	}
-	return len(s.Tokens) == 0 || s.Begins() || s.Ends() || s.Is("rollback") || s.Is("select") && s.Has("from")
+	return len(s.Tokens) == 0 || s.Begins() || s.Ends() || s.Is("rollback") || s.Is("select") && asksOnly(s)
+}
+
+// asksOnly tells a SELECT that changes no schema: it calls no function, or only reads what
+// functions give, or is the lock that tools keep on a connection of its own, where a look
+// would see what they have done on another one.
+func asksOnly(s statement.Statement) bool {
+	return s.Has("from") || !strings.Contains(s.Text, "(") || strings.Contains(strings.ToLower(s.Text), "_advisory_")
 }
 
 // wraps tells what PostgreSQL does equally in a transaction around it alone.
