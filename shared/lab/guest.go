@@ -32,7 +32,8 @@ func (l *Lab) guest(ctx context.Context, b machine.Boot) {
 	}
 	api := reach(b.Transport)
 	if why := l.ails(u); why != "" {
-		l.fail(ctx, api, u, b, why)
+		leave(ctx, api, u, b, contract.State{Reason: why}, u.Role+" | panic: no database\n")
+		signal(ctx, api, u, b, cfntypes.ResourceSignalStatusFailure)
 		<-ctx.Done()
 		return
 	}
@@ -46,6 +47,10 @@ func (l *Lab) guest(ctx context.Context, b machine.Boot) {
 	}()
 	if !sleep(ctx, l.Boot) || !l.answered(ctx, u, b) {
 		return
+	}
+	if l.Leaves != nil {
+		state, log := l.Leaves(u)
+		leave(ctx, api, u, b, state, log)
 	}
 	signal(ctx, api, u, b, cfntypes.ResourceSignalStatusSuccess)
 	if !u.Release {
@@ -72,22 +77,19 @@ func (l *Lab) answered(ctx context.Context, u contract.UserData, b machine.Boot)
 	return true
 }
 
-// fail leaves the reason and the log in the bucket before it says that it failed.
-func (l *Lab) fail(ctx context.Context, api Clients, u contract.UserData, b machine.Boot, why string) {
+// leave puts state and log into the bucket.
+func leave(ctx context.Context, api Clients, u contract.UserData, b machine.Boot, state contract.State, log string) {
 	place, err := contract.ParsePlace(u.Logs)
 	if err != nil {
 		fmt.Fprintln(b.Console, err)
 		return
 	}
-	state, _ := contract.State{Reason: why}.Marshal() // texts always have a JSON form
-	for key, content := range map[string]string{
-		place.Log(u.Role, b.Instance): u.Role + " | panic: no database\n", place.State(u.Role, b.Instance): string(state),
-	} {
+	text, _ := state.Marshal() // texts always have a JSON form
+	for key, content := range map[string]string{place.Log(u.Role, b.Instance): log, place.State(u.Role, b.Instance): string(text)} {
 		if _, err := api.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: &place.Bucket, Key: &key, Body: strings.NewReader(content)}); err != nil {
 			fmt.Fprintln(b.Console, err)
 		}
 	}
-	signal(ctx, api, u, b, cfntypes.ResourceSignalStatusFailure)
 }
 
 func signal(ctx context.Context, api Clients, u contract.UserData, b machine.Boot, status cfntypes.ResourceSignalStatus) {
@@ -122,17 +124,13 @@ func (l *Lab) drain() {
 	go func() {
 		defer close(done)
 		for sleep(ctx, 10*time.Second) {
-			out, err := api.DescribeAutoScalingInstances(ctx, &autoscaling.DescribeAutoScalingInstancesInput{})
-			if err != nil {
-				return
-			}
-			for _, i := range out.AutoScalingInstances {
-				if aws.ToString(i.LifecycleState) != "Terminating:Wait" {
+			for _, server := range l.Cloud.Instances() {
+				if l.Cloud.LifecycleState(server.ID) != "Terminating:Wait" {
 					continue
 				}
 				_, _ = api.CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{ // an error says that it has ended by itself
-					AutoScalingGroupName: i.AutoScalingGroupName, LifecycleHookName: aws.String("drain"),
-					InstanceId: i.InstanceId, LifecycleActionResult: aws.String("CONTINUE"),
+					AutoScalingGroupName: aws.String(server.Tags["aws:autoscaling:groupName"]), LifecycleHookName: aws.String("drain"),
+					InstanceId: &server.ID, LifecycleActionResult: aws.String("CONTINUE"),
 				})
 			}
 		}

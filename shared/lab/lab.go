@@ -70,10 +70,17 @@ type Lab struct {
 	Bitbucket *fake.Server                              // nil: nobody calls it
 	Git       http.Handler                              // the server http://git.local; nil: there is none
 
+	// Beside says who answers a call instead of AWS; nil, as an answer too: nobody does.
+	Beside func(*http.Request) http.RoundTripper
+
 	Boot time.Duration // see Tempo
 
 	// Sick says why a server fails, from what it is told; blank, it does not. Nil: none does.
 	Sick func(contract.UserData) string
+
+	// Leaves is what a server that is well leaves in the bucket before it says so: its
+	// state, and its log. Nil: nothing.
+	Leaves func(contract.UserData) (contract.State, string)
 
 	mu sync.Mutex
 	up map[string]string // role of the servers that do their work, by id

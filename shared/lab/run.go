@@ -53,7 +53,7 @@ func (l *Lab) Run(main func(pipe.World) int, interrupt <-chan struct{}, plan fau
 	return Outcome{Code: exit.Code(code), Log: log.String(), Calls: transport.Log()}
 }
 
-// beside sends calls of Bitbucket's API and of git there, and all others to AWS.
+// beside sends calls of Bitbucket's API and of git there, and others to AWS.
 type beside struct {
 	aws http.RoundTripper
 	lab *Lab
@@ -63,6 +63,11 @@ type beside struct {
 func (b beside) RoundTrip(r *http.Request) (*http.Response, error) {
 	if b.lab.Bitbucket != nil && r.URL.Host == "api.bitbucket.org" {
 		return b.lab.Bitbucket.RoundTripper().RoundTrip(r)
+	}
+	if b.lab.Beside != nil {
+		if other := b.lab.Beside(r); other != nil {
+			return other.RoundTrip(r)
+		}
 	}
 	if b.lab.Git != nil && r.URL.Host == "git.local" {
 		answer := httptest.NewRecorder()

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 // scene is a run that is disturbed, and what was there before.
 type scene struct {
 	name      string
-	before    func(*lab)
+	before    func(*place)
 	variables []string
 	code      exit.Code // of an undisturbed run, the first and the second
 	words     []string  // of the second run in any case
@@ -50,16 +50,16 @@ type scene struct {
 
 var scenes = []scene{
 	{name: "create", variables: []string{"COMMIT=" + good1}, words: []string{"shows commit 111111111111"}},
-	{name: "create again", before: func(l *lab) { l.create(good1) }, variables: []string{"COMMIT=" + good1, "TTL=2d"}, words: []string{"shows commit 111111111111 until Mon 3 Jan"}},
+	{name: "create again", before: func(l *place) { l.create(good1) }, variables: []string{"COMMIT=" + good1, "TTL=2d"}, words: []string{"shows commit 111111111111 until Mon 3 Jan"}},
 	{name: "never healthy", variables: []string{"COMMIT=" + broken}, code: exit.Refused, words: []string{"database is missing"}},
-	{name: "extend", before: func(l *lab) { l.create(good1) }, variables: []string{"ACTION=extend", "COMMIT=" + good1, "TTL=2d"}, words: []string{"until Mon 3 Jan"}},
-	{name: "list", before: func(l *lab) { l.create(good1) }, variables: []string{"ACTION=list"}, words: []string{"1 test environments of shop"}},
-	{name: "destroy", before: func(l *lab) { l.create(good1); l.create(good2) }, variables: []string{"ACTION=destroy", "COMMIT=" + good1}, words: []string{"of commit 111111111111"}},
-	{name: "reap", before: func(l *lab) {
+	{name: "extend", before: func(l *place) { l.create(good1) }, variables: []string{"ACTION=extend", "COMMIT=" + good1, "TTL=2d"}, words: []string{"until Mon 3 Jan"}},
+	{name: "list", before: func(l *place) { l.create(good1) }, variables: []string{"ACTION=list"}, words: []string{"1 test environments of shop"}},
+	{name: "destroy", before: func(l *place) { l.create(good1); l.create(good2) }, variables: []string{"ACTION=destroy", "COMMIT=" + good1}, words: []string{"of commit 111111111111"}},
+	{name: "reap", before: func(l *place) {
 		l.create(good1, "TTL=1h")
 		l.create(broken, "TTL=1h", "KEEP_FAILED=true")
 		l.create(good2)
-		l.cloud.FailSchedules("fearless/", "not now", 1000)
+		l.Cloud.FailSchedules("fearless/", "not now", 1000)
 		pass(9 * time.Hour)
 	}, variables: []string{"ACTION=reap"}, words: []string{"left: 0"}},
 }
@@ -88,8 +88,8 @@ func TestEveryCallCanFail(t *testing.T) {
 	said = append(said, fmt.Sprintf("test-env, simulated time: %d faults at %d AWS calls of %d kinds of runs, %d runs", len(fault.Kinds), calls, len(scenes), runs.Load()))
 }
 
-func (s scene) prepare(t *testing.T) *lab {
-	l := newLab(t)
+func (s scene) prepare(t *testing.T) *place {
+	l := newPlace(t)
 	if s.before != nil {
 		s.before(l)
 	}
@@ -97,7 +97,7 @@ func (s scene) prepare(t *testing.T) *lab {
 }
 
 // state is what somebody pays for, and what will end it.
-func (l *lab) state() []string {
+func (l *place) state() []string {
 	all := l.shown()
 	for _, a := range l.armed() {
 		name, _, _ := strings.Cut(a, " ")
@@ -112,8 +112,8 @@ func (s scene) undisturbed(t *testing.T) (log []fault.Call, want []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l := s.prepare(t)
-		log = l.run(nil, s.variables...).expect(t, s.code, s.words...).calls
-		l.run(nil, s.variables...).expect(t, s.code, s.words...)
+		log = l.run(nil, s.variables...).Expect(t, s.code, s.words...).Calls
+		l.run(nil, s.variables...).Expect(t, s.code, s.words...)
 		want = l.state()
 	})
 	return log, want
@@ -122,14 +122,14 @@ func (s scene) undisturbed(t *testing.T) (log []fault.Call, want []string) {
 func (s scene) breakAndRepeat(t *testing.T, plan fault.Plan, want []string) {
 	l := s.prepare(t)
 	first := l.run(plan, s.variables...)
-	if first.code != s.code && first.code != exit.Unable {
-		t.Errorf("the disturbed run ends with exit code %d", first.code)
+	if first.Code != s.code && first.Code != exit.Unable {
+		t.Errorf("the disturbed run ends with exit code %d", first.Code)
 	}
-	second := l.run(nil, s.variables...).expect(t, s.code, s.words...)
+	second := l.run(nil, s.variables...).Expect(t, s.code, s.words...)
 	if diff := cmp.Diff(want, l.state()); diff != "" {
 		t.Errorf("the account after both runs (-want +got):\n%s", diff)
 	}
 	if t.Failed() {
-		t.Logf("the first run (exit code %d):\n%s\nthe second run (exit code %d):\n%s", first.code, first.log, second.code, second.log)
+		t.Logf("the first run (exit code %d):\n%s\nthe second run (exit code %d):\n%s", first.Code, first.Log, second.Code, second.Log)
 	}
 }

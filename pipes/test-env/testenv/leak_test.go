@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	schtypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
@@ -25,29 +23,25 @@ import (
 )
 
 // balanced is what the balancer has: target groups and rules, testing's own apart.
-func (l *lab) balanced() string {
-	l.t.Helper()
-	ctx := l.t.Context()
-	api := elbv2.NewFromConfig(aws.Config{
-		Region: region, BaseEndpoint: aws.String("http://cloud.local"), HTTPClient: &http.Client{Transport: l.cloud.Transport()},
-		Credentials: credentials.NewStaticCredentialsProvider("AKIALAB0000000000000", "a-secret-of-the-lab", ""),
-	})
+func (l *place) balanced() string {
+	l.T.Helper()
+	ctx, api := l.T.Context(), l.Reach().ELB
 	groups, err := api.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{})
 	if err != nil {
-		l.t.Fatal(err)
+		l.T.Fatal(err)
 	}
-	listener := l.stack("shop-testing-base").Outputs["ListenerArn"]
+	listener := l.Stack("shop-testing-base").Outputs["ListenerArn"]
 	rules, err := api.DescribeRules(ctx, &elbv2.DescribeRulesInput{ListenerArn: &listener})
 	if err != nil {
-		l.t.Fatal(err)
+		l.T.Fatal(err)
 	}
 	return fmt.Sprintf("%d target groups, %d rules", len(groups.TargetGroups), len(rules.Rules)-1)
 }
 
 // tagged are the servers and stacks that carry the tag of test environments of shop.
-func (l *lab) tagged() []string {
+func (l *place) tagged() []string {
 	all := []string{}
-	for _, i := range l.cloud.Instances() {
+	for _, i := range l.Cloud.Instances() {
 		if i.Tags["fearless:application"] == application && i.Tags["fearless:kind"] == "test" && i.State != "terminated" {
 			all = append(all, "server "+i.ID+" "+i.State)
 		}
@@ -70,8 +64,8 @@ func (l *lab) tagged() []string {
 const bystander = "99999999"
 
 // bystanders are things that look like ours, each by a half.
-func (l *lab) bystanders() {
-	l.t.Helper()
+func (l *place) bystanders() {
+	l.T.Helper()
 	ours := map[string]string{"fearless:kind": "test", "fearless:application": application, "fearless:commit": good3, "fearless:expires": "1999-01-01T00:00:00Z"}
 	l.make(stack.Proposal{Stack: "test-shop-" + bystander, Body: trifle})                            // our name, not our tags
 	l.make(stack.Proposal{Stack: "shop-production", Body: trifle, Tags: ours})                       // our tags, not our name
@@ -79,25 +73,25 @@ func (l *lab) bystanders() {
 		"fearless:kind": "test", "fearless:application": "shop-eu", "fearless:commit": good3, "fearless:expires": "1999-01-01T00:00:00Z"}})
 	for _, name := range []string{"test-shop-" + bystander, "test-shop-eu-" + good3[:8], "shop-production"} {
 		input, _ := json.Marshal(map[string]string{"StackName": name})
-		_, err := reach(l.cloud.Transport()).sch.CreateSchedule(l.t.Context(), &scheduler.CreateScheduleInput{
+		_, err := l.Reach().Schedules.CreateSchedule(l.T.Context(), &scheduler.CreateScheduleInput{
 			Name: aws.String(name), GroupName: aws.String("fearless"), ScheduleExpression: aws.String("at(2030-01-01T00:00:00)"),
 			FlexibleTimeWindow: &schtypes.FlexibleTimeWindow{Mode: schtypes.FlexibleTimeWindowModeOff},
 			Target: &schtypes.Target{
 				Arn:     aws.String("arn:aws:scheduler:::aws-sdk:cloudformation:deleteStack"),
-				RoleArn: aws.String(l.cloud.Parameter("/fearless/test/shop/schedule-role")), Input: aws.String(string(input)),
+				RoleArn: aws.String(l.Cloud.Parameter("/fearless/test/shop/schedule-role")), Input: aws.String(string(input)),
 			},
 		})
 		if err != nil {
-			l.t.Fatal(err)
+			l.T.Fatal(err)
 		}
 	}
 }
 
 // standing are the bystanders that are there.
-func (l *lab) standing() []string {
+func (l *place) standing() []string {
 	all := []string{}
 	for _, name := range []string{"test-shop-" + bystander, "shop-production", "test-shop-eu-" + good3[:8]} {
-		all = append(all, name+" "+l.stack(name).Status)
+		all = append(all, name+" "+l.Stack(name).Status)
 		if slices.ContainsFunc(l.armed(), func(s string) bool { return strings.HasPrefix(s, name+" ") }) {
 			all = append(all, "schedule "+name)
 		}
@@ -123,14 +117,14 @@ func TestNothingLeaks(t *testing.T) {
 }
 
 func leak(t *testing.T, r *rand.Rand) {
-	l := newLab(t)
+	l := newPlace(t)
 	l.bystanders()
 	before := l.standing()
-	l.cloud.FailSchedules("fearless/test-shop-", "the service is not well", 300+r.IntN(300))
+	l.Cloud.FailSchedules("fearless/test-shop-", "the service is not well", 300+r.IntN(300))
 	kills, made := 0, 0
 	for range 50 {
 		commit := fmt.Sprintf("%016x%024x", r.Uint64(), r.Uint64())
-		l.index(commit, func(record *image.Record) { record.Image = l.cloud.Images()[0].ID })
+		l.index(commit, func(record *image.Record) { record.Image = l.Cloud.Images()[0].ID })
 		variables := []string{"COMMIT=" + commit, "MAX_ENVIRONMENTS=90", fmt.Sprintf("TTL=%dm", 30+r.IntN(90))}
 		if r.IntN(4) == 0 {
 			variables = append(variables, "KEEP_FAILED=true")
@@ -139,16 +133,16 @@ func leak(t *testing.T, r *rand.Rand) {
 		if r.IntN(4) > 0 {
 			plan = fault.At(1+r.IntN(30), []fault.Fault{fault.KilledBefore, fault.KilledAfter}[r.IntN(2)])
 		}
-		if o := l.run(plan, variables...); o.code == exit.Unable {
+		if o := l.run(plan, variables...); o.Code == exit.Unable {
 			kills++
-		} else if o.code == exit.Passed {
+		} else if o.Code == exit.Passed {
 			made++
 		}
 		if r.IntN(5) == 0 {
 			l.run(plan, append(variables, "ACTION="+[]string{"extend", "destroy", "reap"}[r.IntN(3)])...)
 		}
 		if r.IntN(6) == 0 {
-			l.cloud.RefuseDelete([]string{"AllTargets", "AllGroup", "AllRule", "AllTemplate"}[r.IntN(4)], "in use by somebody", 1+r.IntN(3))
+			l.Cloud.RefuseDelete([]string{"AllTargets", "AllGroup", "AllRule", "AllTemplate"}[r.IntN(4)], "in use by somebody", 1+r.IntN(3))
 		}
 		pass(time.Duration(r.IntN(6)) * time.Minute)
 	}
@@ -156,14 +150,14 @@ func leak(t *testing.T, r *rand.Rand) {
 		t.Errorf("of fifty runs %d were killed and %d went well: too few to mean anything", kills, made)
 	}
 	left := len(l.tagged())
-	if err := os.RemoveAll(l.clone); err != nil { // the branch is gone, and its clone with it
+	if err := os.RemoveAll(l.Clone); err != nil { // the branch is gone, and its clone with it
 		t.Fatal(err)
 	}
-	l.clone = t.TempDir()
+	l.Clone = t.TempDir()
 	pass(2 * time.Hour)
 	l.run(fault.At(5+r.IntN(60), fault.KilledAfter), "ACTION=reap")
 	pass(2 * time.Hour)
-	l.act("reap", "").expect(t, exit.Passed, "left: 0")
+	l.act("reap", "").Expect(t, exit.Passed, "left: 0")
 	pass(time.Hour)
 	if l.check("tagged with ours", l.tagged()); l.balanced() != "0 target groups, 0 rules" {
 		t.Errorf("the balancer has %s", l.balanced())

@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
-	accounts "bitbucket.org/fearless/pipes/shared/lab"
+	"bitbucket.org/fearless/pipes/shared/lab"
 )
 
-// role is that of account.yml for this pipe.
+// role is that of account.yml for this pipe; every run of every story is held against it.
 const role = "fearless-" + application + "-test-env"
 
 // asides are rights that no call is named after, by the reason.
@@ -22,24 +22,23 @@ var asides = map[string]string{
 // TestRoleFitsTheCalls: the role allows what creating, giving more time, failing, ending
 // and reaping need, and nothing else.
 func TestRoleFitsTheCalls(t *testing.T) {
-	story(t, func(t *testing.T, l *lab) {
+	story(t, func(t *testing.T, l *place) {
 		used := map[string]bool{}
-		collect := func(o outcome) {
-			maps.Copy(used, accounts.Actions(o.calls))
-			accounts.Outcome{Calls: o.calls}.Within(t, role)
+		collect := func(o lab.Outcome) {
+			maps.Copy(used, lab.Actions(o.Calls))
 		}
-		collect(l.create(good1, "TTL=1h").expect(t, exit.Passed))
-		collect(l.act("extend", good1, "TTL=2h").expect(t, exit.Passed))
-		collect(l.act("list", "").expect(t, exit.Passed))
-		collect(l.act("destroy", good1).expect(t, exit.Passed))
-		collect(l.create(broken).expect(t, exit.Refused))
-		l.cloud.RefuseLaunch("InsufficientInstanceCapacity", "We currently do not have sufficient t3.micro capacity in the Availability Zone you requested (us-east-1a).", 3)
-		collect(l.create(good3, "TTL=1h").expect(t, exit.Passed, "a server could not be launched"))
+		collect(l.create(good1, "TTL=1h").Expect(t, exit.Passed))
+		collect(l.act("extend", good1, "TTL=2h").Expect(t, exit.Passed))
+		collect(l.act("list", "").Expect(t, exit.Passed))
+		collect(l.act("destroy", good1).Expect(t, exit.Passed))
+		collect(l.create(broken).Expect(t, exit.Refused))
+		l.Cloud.RefuseLaunch("InsufficientInstanceCapacity", "We currently do not have sufficient t3.micro capacity in the Availability Zone you requested (us-east-1a).", 3)
+		collect(l.create(good3, "TTL=1h").Expect(t, exit.Passed, "a server could not be launched"))
 		l.cut = true // the balancer is asked instead
-		collect(l.create(good2, "TTL=1h").expect(t, exit.Passed))
-		l.cloud.FailSchedules("", "it is a bad day", 1000)
+		collect(l.create(good2, "TTL=1h").Expect(t, exit.Passed))
+		l.Cloud.FailSchedules("", "it is a bad day", 1000)
 		pass(26 * time.Hour)
-		collect(l.act("reap", "").expect(t, exit.Passed, "left: 0"))
-		accounts.CheckNeeded(t, role, used, asides)
+		collect(l.act("reap", "").Expect(t, exit.Passed, "left: 0"))
+		lab.CheckNeeded(t, role, used, asides)
 	})
 }
