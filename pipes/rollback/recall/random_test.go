@@ -15,7 +15,7 @@ import (
 )
 
 // histories is how many are tried; a few hundred take minutes.
-var histories = flag.Uint64("histories", 6, "how many random histories of an environment are tried")
+var histories = flag.Uint64("histories", 3, "how many random histories of an environment are tried")
 
 // world is an environment that random things happen to. Its ledger is a real one, in the
 // bucket of the local cloud; its images are in memory.
