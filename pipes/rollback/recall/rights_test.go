@@ -2,18 +2,21 @@ package recall_test
 
 import (
 	"maps"
+	"slices"
 	"testing"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/lab"
+	cfn "bitbucket.org/fearless/pipes/shared/localcloud/cloudformation"
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 )
 
 // asides are rights that no call is named after, or that this story does not come to need,
 // by the reason.
 var asides = map[string]string{
-	"iam:PassRole":                   "AWS asks for it when a service role is handed over",
-	"autoscaling:SetDesiredCapacity": "for old groups that grow meanwhile, as the stories of deploy-env do",
+	"iam:PassRole":                          "AWS asks for it when a service role is handed over",
+	"autoscaling:DescribeScalingActivities": "for launches that AWS refuses, as the stories of deploy-env do; else it depends on the moment of a look",
+	"autoscaling:SetDesiredCapacity":        "for old groups that grow meanwhile, as the stories of deploy-env do",
 }
 
 // TestRoleFitsTheCalls: the role allows nothing that rollbacks, with what they have to clean
@@ -49,9 +52,12 @@ func (p *place) stuck() {
 	p.T.Helper()
 	p.Bake(commit('6'))
 	p.ail("web")
+	before := len(p.Cloud.StackEvents(servers))
 	done := make(chan lab.Outcome, 1)
 	go func() { done <- p.deploy('6', nil) }()
-	p.When("the update has begun", p.booting)
+	p.When("the template is new", func() bool { // the next change of it is the way back
+		return slices.ContainsFunc(p.Cloud.StackEvents(servers)[before:], func(e cfn.Event) bool { return e.Logical == "WebTemplate" && e.Status == "UPDATE_COMPLETE" })
+	})
 	p.Cloud.RefuseUpdate("WebTemplate", "not now", 1)
 	o := <-done
 	o.Expect(p.T, exit.Refused, "UPDATE_ROLLBACK_FAILED")
