@@ -249,7 +249,7 @@ func TestTwoAtOnce(t *testing.T) {
 		var both sync.WaitGroup
 		var first, second lab.Outcome
 		both.Go(func() { first = l.create(good1) })
-		pass(3 * time.Second)
+		l.Until("test-shop-11111111", "CREATE_IN_PROGRESS")
 		both.Go(func() { second = l.create(good1, "TTL=2d", l.elsewhere()) })
 		both.Wait()
 		first.Expect(t, exit.Passed, "shows commit 111111111111")
