@@ -1,16 +1,15 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"bitbucket.org/fearless/pipes/pipes/rollback/recall"
+	"bitbucket.org/fearless/pipes/shared/lab"
 	"bitbucket.org/fearless/pipes/shared/pipe"
 )
 
@@ -43,26 +42,8 @@ func TestStories(t *testing.T) {
 			env.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ends-with": endsWith},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ends-with": lab.EndsWith},
 	})
-}
-
-// endsWith runs the program and holds its exit code against the first argument: that
-// of exec only tells 0 from others. Its output is there for stdout, as after an exec.
-func endsWith(ts *testscript.TestScript, _ bool, args []string) {
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	err = ts.Exec(args[1], args[2:]...)
-	var ended *exec.ExitError
-	code := 0
-	if errors.As(err, &ended) {
-		code = ended.ExitCode()
-	} else {
-		ts.Check(err)
-	}
-	if code != want {
-		ts.Fatalf("%s ended with %d, want %d", strings.Join(args[1:], " "), code, want)
-	}
 }
 
 // TestProgramStarts makes sure that main itself, not only what it calls, works.
