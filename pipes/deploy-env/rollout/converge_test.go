@@ -1,10 +1,8 @@
 package rollout_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,29 +16,10 @@ import (
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 )
 
-// every asks for the whole matrix, which takes minutes.
-var every = flag.Bool("every", false, "put every fault on every AWS call, also on those that only look")
-
 // looks is how many of the calls that only look there are to one that gets a fault.
-func looks() int {
-	if *every {
-		return 1
-	}
-	return 4
-}
+const looks = 4
 
-// said are figures to be seen without -v.
-var said []string
-
-func TestMain(m *testing.M) {
-	flag.Parse()
-	debug.SetGCPercent(400) // many small accounts, and memory enough
-	code := m.Run()
-	for _, line := range said {
-		fmt.Println(line)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
 // scene is a run that is disturbed, and what was there before.
 type scene struct {
@@ -88,7 +67,7 @@ func TestEveryCallCanFail(t *testing.T) {
 		for _, s := range scenes {
 			log, want := s.undisturbed(t)
 			calls += len(log)
-			for _, c := range fault.Sweep(log, looks()) {
+			for _, c := range lab.Sweep(log, looks) {
 				t.Run(fmt.Sprintf("%s/%s/%d", s.name, c.Name, c.N), func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
@@ -99,7 +78,7 @@ func TestEveryCallCanFail(t *testing.T) {
 			}
 		}
 	})
-	said = append(said, fmt.Sprintf("deploy-env, simulated time: %d faults at %d AWS calls of %d kinds of runs, %d runs", len(fault.Kinds), calls, len(scenes), runs.Load()))
+	lab.Say("deploy-env, simulated time: %d faults at %d AWS calls of %d kinds of runs, %d runs", len(fault.Kinds), calls, len(scenes), runs.Load())
 }
 
 // undisturbed is the scene without faults: its calls, and how the account looks after

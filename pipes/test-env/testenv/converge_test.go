@@ -1,7 +1,6 @@
 package testenv_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -13,31 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/lab"
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 )
 
-// every asks for the whole matrix, which takes minutes.
-var every = flag.Bool("every", false, "put every fault on every AWS call, also on those that only look")
-
 // looks is how many of the calls that only look there are to one that gets a fault.
-func looks() int {
-	if *every {
-		return 1
-	}
-	return 4
-}
+const looks = 4
 
-// said are figures to be seen without -v.
-var said []string
-
-func TestMain(m *testing.M) {
-	flag.Parse()
-	code := m.Run()
-	for _, line := range said {
-		fmt.Println(line)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
 // scene is a run that is disturbed, and what was there before.
 type scene struct {
@@ -74,7 +56,7 @@ func TestEveryCallCanFail(t *testing.T) {
 		for _, s := range scenes {
 			log, want := s.undisturbed(t)
 			calls += len(log)
-			for _, c := range fault.Sweep(log, looks()) {
+			for _, c := range lab.Sweep(log, looks) {
 				t.Run(fmt.Sprintf("%s/%s/%d", s.name, c.Name, c.N), func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
@@ -85,7 +67,7 @@ func TestEveryCallCanFail(t *testing.T) {
 			}
 		}
 	})
-	said = append(said, fmt.Sprintf("test-env, simulated time: %d faults at %d AWS calls of %d kinds of runs, %d runs", len(fault.Kinds), calls, len(scenes), runs.Load()))
+	lab.Say("test-env, simulated time: %d faults at %d AWS calls of %d kinds of runs, %d runs", len(fault.Kinds), calls, len(scenes), runs.Load())
 }
 
 func (s scene) prepare(t *testing.T) *place {

@@ -18,6 +18,7 @@ import (
 
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
+	"bitbucket.org/fearless/pipes/shared/lab"
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 	"bitbucket.org/fearless/pipes/shared/stack"
 )
@@ -105,7 +106,7 @@ func (l *place) standing() []string {
 // tags, and nobody else has lost anything.
 func TestNothingLeaks(t *testing.T) {
 	seeds := uint64(1)
-	if *every {
+	if lab.Every() {
 		seeds = 8
 	}
 	for seed := range seeds {
@@ -163,6 +164,6 @@ func leak(t *testing.T, r *rand.Rand) {
 		t.Errorf("the balancer has %s", l.balanced())
 	}
 	l.check("bystanders", l.standing(), before...)
-	said = append(said, fmt.Sprintf("test-env, simulated time: of 50 environments %d runs were killed and %d went well; %d tagged things before two reaps, %d after, %d bystanders untouched",
-		kills, made, left, len(l.tagged()), len(before)))
+	lab.Say("test-env, simulated time: of 50 environments %d runs were killed and %d went well; %d tagged things before two reaps, %d after, %d bystanders untouched",
+		kills, made, left, len(l.tagged()), len(before))
 }
