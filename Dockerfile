@@ -84,15 +84,17 @@ ARG TARGETARCH
 ARG VERSION
 RUN --mount=type=cache,target=/cache \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
-      -o /out/migration-check ./pipes/migration-check
+      -o /out/migration-check ./pipes/migration-check && \
+    GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w" -o /out/cluster ./tools/cluster
 
 # The PostgreSQL that migrations are tried on, 15, which is Debian 12's: old enough that what works there works on what
 # people run, and its packages get security fixes. git finds the base. Only what runs is taken out of the
-# packages: the image has 44 MB compressed.
+# packages: the image has 48 MB compressed. 4 MB of it are a cluster as initdb leaves it, which saves every run a second.
 FROM ${DEBIAN_IMAGE} AS postgres
 RUN apt-get update && apt-get install -y --no-install-recommends binutils git postgresql-15 tzdata
 COPY tools/image/postgres /usr/local/bin/collect
-RUN collect /root-of-image
+COPY --from=build-migration-check /out/cluster /usr/local/bin/cluster
+RUN collect /root-of-image && cluster /root-of-image/usr/lib/postgresql/15/cluster.tar
 
 # What every pipe stands on: no shell, no packages, nothing to patch but the pipe itself.
 # It runs as root, the only user that may write to the clone: the build container's root owns it, and a pipe's outputs

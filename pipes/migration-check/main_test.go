@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/check"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server/servertest"
 	"bitbucket.org/fearless/pipes/shared/pipe"
 )
 
@@ -40,18 +41,20 @@ func TestStories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	binaries := servertest.Binaries(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			// Not below the script's own folder, into which the server's user may not look.
-			dir, err := os.MkdirTemp("", "story-") //nolint:usetesting // that of the test is not readable for others
+			dir, err := os.MkdirTemp(servertest.Memory(), "story-") //nolint:usetesting // that of the test is not readable for others
 			if err != nil {
 				return err
 			}
 			env.Defer(func() { _ = os.RemoveAll(dir) })
 			env.Setenv("TMPDIR", dir)
+			env.Setenv("POSTGRES_BIN", binaries)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 			env.Setenv("PATH", frameworks+string(os.PathListSeparator)+env.Getenv("PATH"))

@@ -20,9 +20,10 @@ import (
 
 // prepareBack sees to a database in the state before the migration, on which the way back
 // is tried. The one of the migration before serves again when that left it as the state
-// is: copying a large schema takes longer than a migration.
+// is: copying a large schema takes longer than a migration. The last one is taken back in
+// the state itself, which nobody needs after it, unless its trace needs a copy anyhow.
 func (a *attempt) prepareBack(ctx context.Context) error {
-	if a.spare != nil || !a.migration.Down.Exists() || a.program != nil {
+	if a.spare != nil || !a.migration.Down.Exists() || a.program != nil || a.last && trace.Undoable(a.migration.Up.Text) {
 		return nil
 	}
 	var err error
@@ -54,6 +55,11 @@ func (c *check) dropSpare(ctx context.Context) error {
 
 // back takes the migration back in the spare database, and applies it again: D03 to D06.
 func (a *attempt) back(ctx context.Context) error {
+	if a.spare == nil && a.program == nil {
+		a.spent = true
+		_, err := a.downAndUp(ctx, a.state)
+		return err
+	}
 	if err := a.upInSpare(ctx); err != nil {
 		return err
 	}
@@ -160,12 +166,42 @@ func (a *attempt) again(ctx context.Context, d *server.Database, down string) (s
 // traceDown runs the down statement by statement, to know which one does what.
 func (a *attempt) traceDown(ctx context.Context) (*trace.Trace, error) {
 	var t *trace.Trace
-	err := a.clone(ctx, "downtrace", func(d *server.Database) error {
+	in := a.clone
+	if a.spent {
+		in = a.anew
+	}
+	err := in(ctx, "downtrace", func(d *server.Database) error {
 		var err error
 		t, err = a.observation(ctx, d, tool.Down, trace.Options{Ignore: a.tool.Bookkeeping()})
 		return err
 	})
 	return t, err
+}
+
+// anew makes what the state was after the migration once more, from nothing: for what
+// only a finding needs, when the state is not what it was.
+func (a *attempt) anew(ctx context.Context, purpose string, use func(*server.Database) error) error {
+	d, err := a.server.Create(ctx, purpose)
+	if err != nil {
+		return err
+	}
+	up := func(f *folder.Folder) error {
+		failed, err := a.failure(a.tool.Up(ctx, d, f))
+		if err == nil && failed != nil {
+			err = exit.Unablef("%s: it was applied to one database, and not to another like it: %w", a.file, failed)
+		}
+		return err
+	}
+	if err := up(a.check.before); err != nil {
+		return err
+	}
+	if _, err := a.fill(ctx, d, !a.complete); err != nil {
+		return err
+	}
+	if err := up(a.folder); err != nil {
+		return err
+	}
+	return use(d)
 }
 
 func (a *attempt) downLine(ctx context.Context, failed *tool.Failure) (int, error) {

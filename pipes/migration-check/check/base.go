@@ -174,7 +174,10 @@ func (c *check) toBase(ctx context.Context) error {
 	if len(c.new) == 0 {
 		return nil
 	}
-	return c.seed(ctx, c.state, true)
+	if err := c.exists(ctx, c.state); err != nil {
+		return err
+	}
+	return c.seed(ctx, c.state)
 }
 
 // snapshot reads the schema of a database.

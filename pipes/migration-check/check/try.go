@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,14 +33,16 @@ type attempt struct {
 	trace         *trace.Trace
 	rows          rows.Contents // of touched tables, before
 	touched       []string
+	last          bool          // nothing is tried on the state after it
 	applied       bool          // in the spare database, by the trace
+	spent         bool          // the state is what the way back has left
 	refused       *tool.Failure // of a program that was watched
 }
 
 // try traces a migration, applies it through the tool, and takes it back and applies it
 // again in another database.
 func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
-	a := &attempt{check: c, migration: m, file: c.head.InClone(m.Up.File), before: c.atHead, folder: c.until(at)}
+	a := &attempt{check: c, migration: m, file: c.head.InClone(m.Up.File), before: c.atHead, folder: c.until(at), last: at == len(c.new)-1}
 	a.measured = Migration{Name: m.Name(), File: a.file, HasDown: m.Down.Exists()}
 	defer func() { c.result.Migrations = append(c.result.Migrations, a.measured) }()
 	if !m.Up.Exists() {
@@ -330,81 +329,5 @@ func (a *attempt) failed(ctx context.Context, failed *tool.Failure) error {
 	}
 	a.broken = true
 	a.add(f)
-	return nil
-}
-
-func (a *attempt) seedWords() string {
-	if a.s.SeedFile != "" {
-		return "those of " + a.s.SeedFile
-	}
-	return "generated ones; give your own in SEED_FILE if none like them can exist"
-}
-
-// withoutNulls makes the state anew with complete rows only, and tells in a clone of it
-// whether the migration works there.
-func (a *attempt) withoutNulls(ctx context.Context) (works bool, err error) {
-	state, err := a.server.Create(ctx, "state")
-	if err != nil {
-		return false, err
-	}
-	if _, err := a.failure(a.tool.Up(ctx, state, a.check.before)); err != nil {
-		return false, err
-	}
-	a.state = state
-	// Another database has other numbers for its tables.
-	if a.before, err = a.snapshot(ctx, state); err != nil {
-		return false, err
-	}
-	a.atBase, a.atHead = a.before, a.before
-	if err := a.seed(ctx, state, false); err != nil {
-		return false, err
-	}
-	if err := a.dropSpare(ctx); err != nil {
-		return false, err
-	}
-	if err := a.prepareBack(ctx); err != nil {
-		return false, err
-	}
-	err = a.clone(ctx, "again", func(d *server.Database) error {
-		failed, err := a.failure(a.tool.Step(ctx, d, a.folder, tool.Up))
-		works = failed == nil && err == nil
-		return err
-	})
-	return works, err
-}
-
-// seed fills the base's tables.
-func (c *check) seed(ctx context.Context, d *server.Database, withNulls bool) error {
-	conn, err := d.Connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if c.existing, err = trace.Existing(ctx, conn); err != nil {
-		return exit.Unablef("scratch database: %w", err)
-	}
-	if c.s.SeedFile != "" {
-		text, err := os.ReadFile(filepath.Join(c.repo.Dir, filepath.FromSlash(c.s.SeedFile)))
-		if err != nil {
-			return exit.Invalidf("SEED_FILE: %w", err)
-		}
-		for _, s := range statement.Split(string(text)) {
-			if _, err := conn.Exec(ctx, s.Text); err != nil {
-				return exit.Invalidf("SEED_FILE: %s:%d: %w", c.s.SeedFile, s.Line, c.server.Explain(err)).
-					Hint("It is run on the schema of the base, not on that of the change.")
-			}
-		}
-		return nil
-	}
-	made, err := rows.Generate(ctx, conn, c.tool.Bookkeeping(), withNulls)
-	if err != nil {
-		return exit.Unablef("%w", c.server.Explain(err))
-	}
-	if withNulls {
-		c.rt.Console.Info("%s in %s to try them on", count(made.Rows, "row"), count(made.Tables, "table"))
-		for _, empty := range made.Empty {
-			c.notJudged("rows of " + firstLine(strings.TrimSpace(empty)))
-		}
-	}
 	return nil
 }

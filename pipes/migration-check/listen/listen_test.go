@@ -1,7 +1,6 @@
 package listen_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,30 +10,14 @@ import (
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/listen"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server/servertest"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
-	"bitbucket.org/fearless/pipes/shared/undo"
 )
 
 func start(t *testing.T) *server.Database {
 	t.Helper()
-	stack := &undo.Stack{}
-	t.Cleanup(func() { _ = stack.Run(context.WithoutCancel(t.Context()), false, nil) })
-	s, err := server.Start(t.Context(), server.Options{}, stack)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := s.Create(t.Context(), "state")
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := d.Connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(t.Context())
-	if _, err := conn.Exec(t.Context(), "create table a (id int primary key, note text); insert into a select i, 'x' from generate_series(1, 20000) i; create table journal (id int)"); err != nil {
-		t.Fatal(err)
-	}
+	s := servertest.Start(t, server.Options{})
+	d := servertest.Database(t, s, "state", "create table a (id int primary key, note text); insert into a select i, 'x' from generate_series(1, 20000) i; create table journal (id int)")
 	return d
 }
 

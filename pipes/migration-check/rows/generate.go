@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -81,24 +82,9 @@ func Generate(ctx context.Context, conn *pgx.Conn, ignore []string, withSparse b
 		kinds = append(kinds, sparse)
 	}
 	for _, t := range ordered(tables) {
-		made := 0
-		var reason error
-		for k, kind := range kinds {
-			err := insert(ctx, conn, t, kind, k)
-			if err != nil && kind == edge {
-				err = insert(ctx, conn, t, full, k)
-			}
-			if err != nil && kind == full {
-				err = insert(ctx, conn, t, sparse, k)
-			}
-			if conn.IsClosed() {
-				return g, fmt.Errorf("generating rows: %w", err)
-			}
-			if err != nil {
-				reason = err
-				continue
-			}
-			made++
+		made, reason := fill(ctx, conn, t, kinds)
+		if conn.IsClosed() {
+			return g, fmt.Errorf("generating rows: %w", reason)
 		}
 		g.Rows += made
 		if made > 0 {
@@ -109,6 +95,34 @@ func Generate(ctx context.Context, conn *pgx.Conn, ignore []string, withSparse b
 	}
 	return g, nil
 }
+
+// fill adds a row of each kind, at once where all are accepted: a statement for each takes
+// twice as long. Otherwise one after the other, with another kind in the place of one that
+// is refused.
+func fill(ctx context.Context, conn *pgx.Conn, t *table, kinds []int) (made int, reason error) {
+	if !t.refersToItself() {
+		if _, err := conn.Exec(ctx, t.insert(kinds, 0)); err == nil {
+			return len(kinds), nil
+		}
+	}
+	for k, kind := range kinds {
+		var err error
+		for _, try := range instead[kind] {
+			if _, err = conn.Exec(ctx, t.insert([]int{try}, k)); err == nil || conn.IsClosed() {
+				break
+			}
+		}
+		if err != nil {
+			reason = err
+			continue
+		}
+		made++
+	}
+	return made, reason
+}
+
+// instead are the kinds to try for each.
+var instead = map[int][]int{full: {full, sparse}, edge: {edge, full}, sparse: {sparse}}
 
 func read(ctx context.Context, conn *pgx.Conn, ignore []string) ([]*table, error) {
 	found, err := conn.Query(ctx, catalogue, ignore)
@@ -175,31 +189,54 @@ func ordered(tables []*table) []*table {
 	return all
 }
 
-// insert adds one row. A statement of its own is a transaction of its own.
-func insert(ctx context.Context, conn *pgx.Conn, t *table, kind, number int) error {
-	var names, values []string
+// refersToItself tells a table whose rows need others of it to be there.
+func (t *table) refersToItself() bool {
+	return slices.ContainsFunc(t.foreign, func(f foreign) bool { return f.to == t.oid })
+}
+
+// insert is the statement for rows of some kinds, the first of which has the number. What
+// one of them leaves out has its default there, or NULL.
+func (t *table) insert(kinds []int, number int) string {
+	given := make([][]string, len(kinds)) // the values of a row, by column
+	var names []string
 	for _, c := range t.columns {
-		if c.own || kind == sparse && !c.notNull {
+		column, any := make([]string, len(kinds)), false
+		for k, kind := range kinds {
+			column[k] = t.value(c, kind, number+k)
+			any = any || column[k] != ""
+		}
+		if !any {
 			continue
 		}
-		value := c.value(kind, number+1)
-		for _, f := range t.foreign {
-			if at := slices.Index(f.columns, c.name); at >= 0 {
-				value = fmt.Sprintf("(select %s from %s order by ctid offset %d limit 1)", f.refers[at], f.toName, number)
-				if f.to == t.oid && !c.notNull {
-					value = "null"
-				}
+		names = append(names, c.name)
+		for k := range kinds {
+			given[k] = append(given[k], cmp.Or(column[k], "default"))
+		}
+	}
+	if len(names) == 0 {
+		return strings.Repeat("insert into "+t.quoted+" default values;", len(kinds))
+	}
+	all := make([]string, len(kinds))
+	for k, values := range given {
+		all[k] = "(" + strings.Join(values, ", ") + ")"
+	}
+	return fmt.Sprintf("insert into %s (%s) values %s", t.quoted, strings.Join(names, ", "), strings.Join(all, ", "))
+}
+
+// value is an expression for a column of the n-th row; "" leaves it out: one that fills
+// itself, or of a type we know no value of.
+func (t *table) value(c column, kind, n int) string {
+	if c.own || kind == sparse && !c.notNull {
+		return ""
+	}
+	value := c.value(kind, n+1)
+	for _, f := range t.foreign {
+		if at := slices.Index(f.columns, c.name); at >= 0 {
+			value = fmt.Sprintf("(select %s from %s order by ctid offset %d limit 1)", f.refers[at], f.toName, n)
+			if f.to == t.oid && !c.notNull {
+				value = "null"
 			}
 		}
-		if value == "" {
-			continue // a type we know no value of: its default, or NULL
-		}
-		names, values = append(names, c.name), append(values, value)
 	}
-	sql := "insert into " + t.quoted + " default values"
-	if len(names) > 0 {
-		sql = fmt.Sprintf("insert into %s (%s) values (%s)", t.quoted, strings.Join(names, ", "), strings.Join(values, ", "))
-	}
-	_, err := conn.Exec(ctx, sql)
-	return err
+	return value
 }

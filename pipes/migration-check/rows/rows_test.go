@@ -1,13 +1,12 @@
 package rows_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/rows"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
-	"bitbucket.org/fearless/pipes/shared/undo"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server/servertest"
 )
 
 const start = `
@@ -22,17 +21,13 @@ create table parted (id int not null, at date) partition by range (id);
 create table parted_1 partition of parted for values from (0) to (1000);
 create table log (version bigint);
 create table weird ("A b" text, "select" int not null);
+create table only_own (id serial primary key);
 create table left_over (a int references right_over_not_there(id));
 `
 
 func TestGenerateAndCompare(t *testing.T) {
 	t.Parallel()
-	stack := &undo.Stack{}
-	t.Cleanup(func() { _ = stack.Run(context.WithoutCancel(t.Context()), false, nil) })
-	s, err := server.Start(t.Context(), server.Options{}, stack)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := servertest.Start(t, server.Options{})
 	d, err := s.Create(t.Context(), "state")
 	if err != nil {
 		t.Fatal(err)
@@ -50,14 +45,14 @@ func TestGenerateAndCompare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g.Tables != 6 || len(g.Empty) != 1 || !strings.Contains(g.Empty[0], "impossible") {
+	if g.Tables != 7 || len(g.Empty) != 1 || !strings.Contains(g.Empty[0], "impossible") {
 		t.Errorf("%+v", g)
 	}
 	before, err := rows.Take(t.Context(), conn, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for table, n := range map[string]int64{"public.parent": 3, "public.child": 3, "public.one_to_one": 3, "public.strict": 2, "public.parted": 3, "public.log": 0, "public.weird": 3} {
+	for table, n := range map[string]int64{"public.parent": 3, "public.child": 3, "public.one_to_one": 3, "public.strict": 2, "public.parted": 3, "public.log": 0, "public.weird": 3, "public.only_own": 3} {
 		if before[table].Count != n {
 			t.Errorf("%s has %d rows, want %d", table, before[table].Count, n)
 		}

@@ -1,20 +1,20 @@
 package rule_test
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"bitbucket.org/fearless/pipes/pipes/migration-check/rule"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server/servertest"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
-	"bitbucket.org/fearless/pipes/shared/undo"
 )
 
 // production is what the migrations of the corpus meet.
@@ -141,24 +141,8 @@ var corpus = []struct {
 
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	stack := &undo.Stack{}
-	t.Cleanup(func() { _ = stack.Run(context.WithoutCancel(t.Context()), false, nil) })
-	s, err := server.Start(t.Context(), server.Options{Roles: []string{"reader"}, Parent: memory()}, stack)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := s.Create(t.Context(), "production")
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := d.Connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Exec(t.Context(), production); err != nil {
-		t.Fatal(err)
-	}
-	conn.Close(t.Context())
+	s := servertest.Start(t, server.Options{Roles: []string{"reader"}})
+	d := servertest.Database(t, s, "production", production)
 
 	tried := []string{}
 	var found, missed, wrong int
@@ -234,28 +218,16 @@ func judged(t *testing.T, s *server.Server, d *server.Database, sql string) []st
 // TestPlace holds the line of each finding of one file.
 func TestPlace(t *testing.T) {
 	t.Parallel()
-	stack := &undo.Stack{}
-	t.Cleanup(func() { _ = stack.Run(context.WithoutCancel(t.Context()), false, nil) })
-	s, err := server.Start(t.Context(), server.Options{}, stack)
+	s := servertest.Start(t, server.Options{})
+	d := servertest.Database(t, s, "production", "create table t (a int, b int, c int); create table u (a int primary key)")
+	var before *schema.Snapshot
+	err := d.Look(t.Context(), func(conn *pgx.Conn) (err error) {
+		before, err = schema.Of(t.Context(), conn)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := s.Create(t.Context(), "production")
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := d.Connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Exec(t.Context(), "create table t (a int, b int, c int); create table u (a int primary key)"); err != nil {
-		t.Fatal(err)
-	}
-	before, err := schema.Of(t.Context(), conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn.Close(t.Context())
 	m := rule.Migrated{File: "2_b.up.sql"}
 	text := "set local lock_timeout = '1s';\n/* größer */ alter table t\n  add x uuid default gen_random_uuid(),\n  drop a,\n  alter b set not null;\n\ndo $$\nbegin\n  alter table t drop c;\nend $$;\nalter table u rename to w;\n"
 	if m.Trace, err = trace.Run(t.Context(), d, text, trace.Options{}); err != nil {
@@ -271,13 +243,4 @@ func TestPlace(t *testing.T) {
 	if all := strings.Join(got, " "); all != want {
 		t.Errorf("got  %s\nwant %s", all, want)
 	}
-}
-
-// memory is where clones take a third of the time; "" where there is no such place.
-func memory() string {
-	const shared = "/dev/shm"
-	if info, err := os.Stat(shared); err != nil || !info.IsDir() {
-		return ""
-	}
-	return shared
 }

@@ -1,7 +1,6 @@
 package schema_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 
@@ -10,7 +9,7 @@ import (
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
-	"bitbucket.org/fearless/pipes/shared/undo"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server/servertest"
 )
 
 const start = `
@@ -85,12 +84,7 @@ var changes = []struct {
 
 func TestChanges(t *testing.T) {
 	t.Parallel()
-	stack := &undo.Stack{}
-	t.Cleanup(func() { _ = stack.Run(context.WithoutCancel(t.Context()), false, nil) })
-	s, err := server.Start(t.Context(), server.Options{Roles: []string{"reader"}}, stack)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := servertest.Start(t, server.Options{Roles: []string{"reader"}})
 	d, err := s.Create(t.Context(), "state")
 	if err != nil {
 		t.Fatal(err)

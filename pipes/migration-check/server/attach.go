@@ -30,7 +30,7 @@ func Attach(ctx context.Context, address string, o Options, stack *undo.Stack) (
 		return nil, err
 	}
 	suffix := strings.ToLower(rand.Text()[:8])
-	s := &Server{config: config, options: o, owner: "fearless_" + suffix + "_owner", prefix: "fearless_" + suffix + "_", undo: stack}
+	s := &Server{config: config, options: o, owner: "fearless_" + suffix + "_owner", prefix: "fearless_" + suffix + "_", undo: stack, template: "template1"}
 	conn, err := pgx.ConnectConfig(ctx, config.Copy())
 	if err != nil {
 		return nil, exit.Unablef("%s: %w", variable, err).

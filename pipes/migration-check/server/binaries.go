@@ -10,9 +10,9 @@ import (
 	"bitbucket.org/fearless/pipes/shared/exit"
 )
 
-// binaries is the folder with initdb and postgres: the one named, else the newest of
+// Binaries is the folder with initdb and postgres: the one named, else the newest of
 // those that distributions keep outside of PATH, else that of PATH.
-func binaries(named string) (string, error) {
+func Binaries(named string) (string, error) {
 	if named != "" {
 		if !complete(named) {
 			return "", exit.Invalidf("POSTGRES_BIN: %s does not hold initdb and postgres", named)

@@ -28,7 +28,7 @@ type Database struct {
 
 // Create makes an empty database with the extensions that were asked for.
 func (s *Server) Create(ctx context.Context, purpose string) (*Database, error) {
-	d, err := s.create(ctx, purpose, "template1", "")
+	d, err := s.create(ctx, purpose, s.template, "")
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +54,12 @@ func (s *Server) create(ctx context.Context, purpose, template, more string) (*D
 	s.count++
 	d := &Database{Name: fmt.Sprintf("%s%s_%d", s.prefix, purpose, s.count), server: s}
 	text := fmt.Sprintf("create database %s owner %s template %s%s", quote(d.Name), quote(s.owner), quote(template), more)
+	if s.unused != "" && template == s.template {
+		// Every cluster comes with two templates, one of which can be used up: that saves a copy.
+		text = fmt.Sprintf("alter database %s rename to %s; alter database %[2]s is_template false; alter database %[2]s owner to %[3]s",
+			quote(s.unused), quote(d.Name), quote(s.owner))
+		s.unused = ""
+	}
 	_, err := s.admin.Exec(ctx, text)
 	s.mu.Unlock()
 	if err != nil {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +34,7 @@ type process struct {
 
 // begin makes the cluster and starts the server on it.
 func begin(ctx context.Context, o Options, stack *undo.Stack) (*process, error) {
-	bin, err := binaries(o.Binaries)
+	bin, err := Binaries(o.Binaries)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +60,7 @@ func begin(ctx context.Context, o Options, stack *undo.Stack) (*process, error) 
 		}
 	}
 	p := &process{dir: dir, ended: make(chan struct{})}
-	if err := p.initialize(ctx, bin, who); err != nil {
+	if err := p.cluster(ctx, bin, who); err != nil {
 		return nil, err
 	}
 	if err := p.start(bin, who); err != nil {
@@ -72,31 +71,8 @@ func begin(ctx context.Context, o Options, stack *undo.Stack) (*process, error) 
 }
 
 // environment holds nothing of ours: a server needs no secret of the pipeline.
-func (p *process) environment() []string {
-	return []string{"LC_ALL=C", "TZ=UTC", "PATH=/usr/bin:/bin", "HOME=" + p.dir, "TMPDIR=" + p.dir}
-}
-
-// initialize is initdb without what only a cluster that is kept needs.
-func (p *process) initialize(ctx context.Context, bin string, who *syscall.Credential) error {
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", p.data(), "-U", superuser,
-		"-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions", "--wal-segsize=1")
-	cmd.Dir, cmd.Env = p.dir, p.environment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
-	out, err := cmd.CombinedOutput()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err != nil {
-		failed := exit.Unablef("making the scratch PostgreSQL's cluster: initdb: %w: %s", err, lastLines(out))
-		if bytes.Contains(out, []byte("could not look up effective user ID")) {
-			failed = failed.Hint("The container runs under a user id without an entry in /etc/passwd, which PostgreSQL needs. Run it as root (it drops to an unprivileged user by itself), or set SCRATCH_DATABASE_URL.")
-		}
-		if bytes.Contains(out, []byte("No space left on device")) {
-			failed = failed.Hint("The disk of the step is full: the check needs about 100 MB.")
-		}
-		return failed
-	}
-	return nil
+func environment(dir string) []string {
+	return []string{"LC_ALL=C", "TZ=UTC", "PATH=/usr/bin:/bin", "HOME=" + dir, "TMPDIR=" + dir}
 }
 
 func (p *process) data() string { return filepath.Join(p.dir, "data") }
@@ -120,7 +96,7 @@ func (p *process) start(bin string, who *syscall.Credential) error {
 	} {
 		cmd.Args = append(cmd.Args, "-c", setting)
 	}
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.dir, p.environment(), log, log
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.dir, environment(p.dir), log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setpgid: true, Pdeathsig: syscall.SIGQUIT}
 	p.cmd = cmd
 

@@ -44,19 +44,22 @@ type Server struct {
 	process *process
 	undo    *undo.Stack
 
-	mu    sync.Mutex // guards what follows: CREATE DATABASE and the limits' reason
-	admin *pgx.Conn
-	count int
-	limit error    // the limit that was exceeded
-	roles []string // that we made
+	template string // of empty databases
+
+	mu     sync.Mutex // guards what follows: CREATE DATABASE and the limits' reason
+	admin  *pgx.Conn
+	count  int
+	unused string   // an empty database of the private server that it has no use for; "" is none
+	limit  error    // the limit that was exceeded
+	roles  []string // that we made
 }
 
 // ErrLimit is the reason of statements that were ended because they took too long or
 // too much disk.
 var ErrLimit = errors.New("limit exceeded")
 
-// Start makes a new cluster, which takes half a second, and starts it. It is stopped
-// and its directory removed by the stack.
+// Start makes a new cluster, from a prepared one or in half a second, and starts it. It is
+// stopped and its directory removed by the stack.
 func Start(ctx context.Context, o Options, stack *undo.Stack) (*Server, error) {
 	p, err := begin(ctx, o, stack)
 	if err != nil {
@@ -66,7 +69,7 @@ func Start(ctx context.Context, o Options, stack *undo.Stack) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scratch PostgreSQL: %w", err)
 	}
-	s := &Server{config: config, options: o, owner: "app_owner", process: p, undo: stack}
+	s := &Server{config: config, options: o, owner: "app_owner", process: p, undo: stack, template: "template0", unused: "template1"}
 	if err := s.prepare(ctx, true); err != nil {
 		return nil, exit.Unablef("scratch PostgreSQL: %w", s.Explain(err))
 	}

@@ -203,7 +203,7 @@ func TestUnknownUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become somebody else")
 	}
-	bin, err := binaries("")
+	bin, err := Binaries("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,8 +216,7 @@ func TestUnknownUser(t *testing.T) {
 	if err := os.Chown(dir, nobodyKnows, nobodyKnows); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{dir: dir}
-	err = p.initialize(t.Context(), bin, &syscall.Credential{Uid: nobodyKnows, Gid: nobodyKnows})
+	err = initialize(t.Context(), bin, dir, filepath.Join(dir, "data"), &syscall.Credential{Uid: nobodyKnows, Gid: nobodyKnows})
 	if exit.CodeOf(err) != exit.Unable || !strings.Contains(strings.Join(exit.HintsOf(err), " "), "/etc/passwd") {
 		t.Errorf("got %v, %q", err, exit.HintsOf(err))
 	}

@@ -9,21 +9,10 @@ import (
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/folder"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server/servertest"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
 	"bitbucket.org/fearless/pipes/shared/exit"
-	"bitbucket.org/fearless/pipes/shared/undo"
 )
-
-func start(t *testing.T) *server.Server {
-	t.Helper()
-	stack := &undo.Stack{}
-	t.Cleanup(func() { _ = stack.Run(context.WithoutCancel(t.Context()), false, nil) })
-	s, err := server.Start(t.Context(), server.Options{}, stack)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 func read(format folder.Format, files ...string) *folder.Folder {
 	var all []folder.File
@@ -55,7 +44,7 @@ func said(err error) string {
 // "up" is all, "+" and "-" are one.
 func TestGolangMigrate(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := servertest.Start(t, server.Options{})
 	for _, c := range []struct {
 		name, files, steps, want string
 	}{
@@ -100,7 +89,7 @@ func TestGolangMigrate(t *testing.T) {
 
 func TestSQL(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := servertest.Start(t, server.Options{})
 	for _, c := range []struct{ name, files, steps, want string }{
 		{"in order", "V2__b.sql=create table b as select * from a|V1.1__a.sql=create table a ()|U2__b.sql=drop table b", "up up - up", "ok, nothing, ok, ok"},
 		{"one at a time", "V1__a.sql=create table a ()|V2__b.sql=create table b ()", "+ + +", "ok, ok, nothing"},
@@ -140,7 +129,7 @@ func try(t *testing.T, s *server.Server, by tool.Tool, name string, f *folder.Fo
 // TestStopped ends a run that knows no context.
 func TestStopped(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := servertest.Start(t, server.Options{})
 	for _, by := range []tool.Tool{tool.GolangMigrate{}, tool.SQL{}} {
 		d, err := s.Create(t.Context(), "case")
 		if err != nil {

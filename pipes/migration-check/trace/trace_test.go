@@ -1,17 +1,15 @@
 package trace_test
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server/servertest"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
-	"bitbucket.org/fearless/pipes/shared/undo"
 )
 
 const start = `
@@ -85,24 +83,8 @@ var measured = []struct{ sql, locks, work string }{
 
 func database(t *testing.T) (*server.Server, *server.Database) {
 	t.Helper()
-	stack := &undo.Stack{}
-	t.Cleanup(func() { _ = stack.Run(context.WithoutCancel(t.Context()), false, nil) })
-	s, err := server.Start(t.Context(), server.Options{Parent: memory()}, stack)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := s.Create(t.Context(), "state")
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := d.Connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Exec(t.Context(), start); err != nil {
-		t.Fatal(err)
-	}
-	conn.Close(t.Context())
+	s := servertest.Start(t, server.Options{})
+	d := servertest.Database(t, s, "state", start)
 	return s, d
 }
 
@@ -204,13 +186,4 @@ func TestLeaksAndTransactions(t *testing.T) {
 	if strongest, _ := got.Strongest(); strongest.Mode != trace.AccessExclusive || strongest.Relation.Name != "public.t" {
 		t.Errorf("strongest lock: %v", strongest)
 	}
-}
-
-// memory is where clones take a third of the time; "" where there is no such place.
-func memory() string {
-	const shared = "/dev/shm"
-	if info, err := os.Stat(shared); err != nil || !info.IsDir() {
-		return ""
-	}
-	return shared
 }
