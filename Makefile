@@ -3,8 +3,9 @@
 GO_VERSION := 1.26
 DOCKER     ?= docker
 LINTER     := .bin/golangci-lint
-# Every module with tests. The sample application is one of its own, as a user's would be.
-MODULES    := . examples/web
+# Every module with tests. The sample application is one of its own, as a user's would be; so is what takes an
+# interpreter to test with, which no pipe should carry.
+MODULES    := . examples/web tools/grammar
 
 # The race detector needs a C compiler; without one go reports cgo as off.
 race = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
