@@ -241,7 +241,7 @@ func (a *attempt) notRestored(ctx context.Context, down string, left []schema.Ch
 // deadlock finds a new migration for which two runs at once are known to end badly.
 func (c *check) deadlock() (folder.Migration, bool) {
 	for _, m := range c.new {
-		if c.tool.Name() == folder.GolangMigrate.Name && concurrently(m.Up.Text) {
+		if c.program == nil && concurrently(m.Up.Text) {
 			return m, true
 		}
 	}
@@ -251,9 +251,13 @@ func (c *check) deadlock() (folder.Migration, bool) {
 // twoRunners is D09, on the base's schema without rows.
 func (c *check) twoRunners(ctx context.Context) error {
 	if m, ends := c.deadlock(); ends {
-		f := rule.Find("D09").Finding(c.head.InClone(m.Up.File), 0, "Two runs at once would end in a deadlock: CONCURRENTLY waits for the other run, which waits for golang-migrate's lock.")
+		whose, detail := c.tool.Name()+"'s lock", "This is a limit of "+c.tool.Name()+", not of the migration."
+		if c.head.Format.Name != folder.GolangMigrate.Name { // a folder of plain SQL
+			whose, detail = "the lock of the tool", "This is a limit of tools that keep a lock in the database, as most do, not of the migration."
+		}
+		f := rule.Find("D09").Finding(c.head.InClone(m.Up.File), 0, "Two runs at once would end in a deadlock: CONCURRENTLY waits for the other run, which waits for %s.", whose)
 		f.Severity = finding.Info
-		f.Detail = "This is a limit of golang-migrate, not of the migration.\nLet only one run migrate at a time."
+		f.Detail = detail + "\nLet only one run migrate at a time."
 		c.add(f)
 		return nil
 	}

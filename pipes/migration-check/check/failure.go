@@ -34,15 +34,16 @@ func errorOf(failed *tool.Failure, err error) error {
 
 // line is where a migration failed, as far as the server has told.
 func (c *check) line(failed *tool.Failure) int {
-	for _, f := range c.head.Files {
-		if f.Name != failed.File || failed.Position <= 0 {
-			continue
-		}
-		runes := []rune(f.Text)
-		at := len(string(runes[:min(int(failed.Position)-1, len(runes))]))
-		return 1 + strings.Count(f.Text[:at], "\n")
+	m, found := c.head.Find(failed.Version)
+	if !found || failed.Position <= 0 {
+		return 0
 	}
-	return 0
+	part := m.Up // which has all lines of its file, and not all of its characters
+	if failed.Direction == tool.Down {
+		part = m.Down
+	}
+	runes := []rune(part.Text)
+	return 1 + strings.Count(string(runes[:min(int(failed.Position)-1, len(runes))]), "\n")
 }
 
 // needsRights tells a refusal that a superuser would not have met.

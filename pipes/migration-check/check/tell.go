@@ -80,7 +80,7 @@ func (c *check) accept() ([]finding.Finding, []rule.Accepted) {
 	}
 	for _, m := range c.new {
 		comments.Read(c.head.InClone(m.Up.File), m.Up.Text, time.Now().UTC())
-		if m.Down.Exists() && m.Down.File != m.Up.File {
+		if m.Down.Exists() { // in one file with the up or not
 			comments.Read(c.head.InClone(m.Down.File), m.Down.Text, time.Now().UTC())
 		}
 	}

@@ -60,6 +60,9 @@ func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
 	c.migrated = append(c.migrated, rule.Migrated{File: a.file, Trace: a.trace})
 	c.findings = append(c.findings, rule.Blocking(rule.Migrated{File: a.file, Trace: a.trace}, a.statements(), c.s.Large)...)
 	c.atHead = a.after
+	if a.trace != nil && a.trace.EndsItself {
+		c.notJudged("what " + m.Name() + " locks, and which rows it changes: it commits by itself")
+	}
 	if !m.Down.Exists() {
 		c.notJudged("the way back from " + m.Name() + ": it has no down migration")
 		return c.dropSpare(ctx) // it is behind now

@@ -40,15 +40,18 @@ type Acceptances struct {
 }
 
 // Read collects those of one file. A comment counts for the statement it is at; one at
-// the first statement also for what is found about the file as a whole.
+// the first statement, or in a file without any, also for what is found about the file as
+// a whole.
 func (a *Acceptances) Read(file, text string, now time.Time) {
-	for at, s := range a.Dialect.Split(text) {
+	statements := a.Dialect.Split(text)
+	for at, s := range statements {
 		for _, c := range s.Comments {
-			for _, m := range acceptForm.FindAllStringSubmatch(c.Text, -1) {
-				one := parse(m[1], now)
-				one.file, one.line, one.first, one.last, one.head = file, c.Line, s.Line, s.EndLine, at == 0
-				a.all = append(a.all, one)
-			}
+			a.Add(file, c.Text, Range{Line: c.Line, First: s.Line, Last: s.EndLine, Head: at == 0}, now)
+		}
+	}
+	if len(statements) == 0 {
+		for _, c := range a.Dialect.Comments(text) {
+			a.Add(file, c.Text, Range{Line: c.Line, Head: true}, now)
 		}
 	}
 }
@@ -60,7 +63,7 @@ type Range struct {
 	Head        bool // of the file, so that it is also about the file as a whole
 }
 
-// Add takes one comment of a file in another language than SQL.
+// Add takes one comment.
 func (a *Acceptances) Add(file, text string, r Range, now time.Time) {
 	for _, m := range acceptForm.FindAllStringSubmatch(text, -1) {
 		one := parse(m[1], now)

@@ -20,6 +20,8 @@ func TestAccept(t *testing.T) {
 		{"behind", "select 1;\nalter table a drop b; -- fearless:accept M101 until=2026-11-23 last day", "M101", 2, "last day"},
 		{"in it", "alter table a\n/* fearless:accept M101 x */ drop b;", "M101", 1, "x"},
 		{"file", "-- fearless:accept I07 there is no way back\nselect 1", "I07", 0, "there is no way back"},
+		{"no statement", "-- fearless:accept I07 there is no way back", "I07", 0, "there is no way back"},
+		{"no statement, no reason", "/* fearless:accept I07 */", "I07", 0, "gives no reason"},
 		{"other rule", "-- fearless:accept M102 x\nalter table a drop b;", "M101", 2, "there is no finding M102 here"},
 		{"other statement", "-- fearless:accept M101 x\nselect 1;\nalter table a drop b;", "M101", 3, "there is no finding M101 here"},
 		{"no reason", "-- fearless:accept M101\nalter table a drop b;", "M101", 2, "gives no reason"},

@@ -21,6 +21,19 @@ func (d Dialect) Split(text string) []Statement {
 	return s.all
 }
 
+// Comments are those of a text, whatever statements they are at.
+func (d Dialect) Comments(text string) []Comment {
+	s := splitter{lexer: lexer{text: text, dialect: d}, lines: newLines(text)}
+	for s.statement() {
+	}
+	var all []Comment
+	for _, c := range s.comments {
+		line, _ := s.lines.of(c.start)
+		all = append(all, Comment{Text: strings.TrimSpace(c.text), Line: line})
+	}
+	return all
+}
+
 // foreign reads what other dialects write otherwise than PostgreSQL: names in backticks
 // and brackets, and MySQL's strings in double quotes. False, with nothing read, is all
 // else.

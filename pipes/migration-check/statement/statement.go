@@ -31,7 +31,7 @@ type Comment struct {
 }
 
 // Split cuts a file into its statements. Comments behind the last one belong to it;
-// those of a file without any are lost, as is nothing else.
+// those of a file without any are lost, as is nothing else: see Comments.
 func Split(text string) []Statement { return PostgreSQL.Split(text) }
 
 type splitter struct {

@@ -28,6 +28,9 @@ type Trace struct {
 	Failed *Failure
 	// Leaks are settings of the session that outlive the file, by name.
 	Leaks []string
+	// EndsItself tells that the file's only statement commits within itself, so that nobody
+	// could see what it locks.
+	EndsItself bool
 }
 
 // Failure is a statement that the server refused.
@@ -148,24 +151,50 @@ func (t *tracer) run(ctx context.Context, statements []statement.Statement) erro
 				return err
 			}
 		}
-		if err := t.step(ctx, at, s, !alone); err != nil || t.trace.Failed != nil {
+		run := t.step
+		if alone && t.open {
+			run = t.only
+		}
+		if err := run(ctx, at, s, !alone); err != nil || t.trace.Failed != nil {
 			return err
 		}
 	}
-	if t.open {
-		// What is put off to the end of the transaction must not be forgotten.
-		end := "commit"
-		if t.options.Undo {
-			end = "set constraints all immediate; rollback"
-		}
-		if failed, err := t.send(ctx, end); failed != nil || err != nil {
-			t.fail(len(statements)-1, failed)
-			return err
-		}
-		t.open = false
+	if err := t.end(ctx, len(statements)-1); err != nil || t.trace.Failed != nil {
+		return err
 	}
 	t.trace.After = t.schema
 	return t.leaks(ctx)
+}
+
+// end closes what is open behind the last statement. What is put off to the end of the
+// transaction must not be forgotten.
+func (t *tracer) end(ctx context.Context, last int) error {
+	if !t.open {
+		return nil
+	}
+	end := "commit"
+	if t.options.Undo {
+		end = "set constraints all immediate; rollback"
+	}
+	failed, err := t.send(ctx, end)
+	t.fail(last, failed)
+	t.open = failed != nil || err != nil
+	return err
+}
+
+// only runs the only statement of a file. One that fails for no other reason than the
+// transaction that we put around it, such as a DO block that commits after each batch of
+// rows, is run again without one.
+func (t *tracer) only(ctx context.Context, at int, s statement.Statement, inTransaction bool) error {
+	err := t.step(ctx, at, s, inTransaction)
+	if err != nil || t.trace.Failed == nil || t.trace.Failed.Code != "2D000" {
+		return err
+	}
+	t.trace.Failed, t.trace.Steps, t.trace.EndsItself = nil, nil, true
+	if err := t.transaction(ctx, "rollback"); err != nil {
+		return err
+	}
+	return t.step(ctx, at, s, inTransaction)
 }
 
 // begin reads what is there.

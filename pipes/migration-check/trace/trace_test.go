@@ -187,3 +187,19 @@ func TestLeaksAndTransactions(t *testing.T) {
 		t.Errorf("strongest lock: %v", strongest)
 	}
 }
+
+// TestEndsItself runs what changes rows in batches, which ends its transaction itself.
+func TestEndsItself(t *testing.T) {
+	t.Parallel()
+	s, d := database(t)
+	got := run(t, s, d, "do $$ begin update t set a = 'b'; commit; create table made (); commit; end $$")
+	if got.Failed != nil || len(got.Steps) != 1 || !got.EndsItself || got.After == nil {
+		t.Fatalf("%+v", got.Failed)
+	}
+	if _, made := got.After.Find("table", "public.made"); !made {
+		t.Error("what it did is not seen")
+	}
+	if got := run(t, s, d, "select 1;\ndo $$ begin commit; end $$"); got.Failed == nil || got.Failed.Line != 2 {
+		t.Errorf("behind another statement: %+v", got.Failed)
+	}
+}
