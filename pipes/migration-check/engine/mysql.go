@@ -16,6 +16,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/scratch"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/undo"
@@ -36,7 +37,7 @@ type mysqlServer struct {
 	prefix  string
 	options Options
 	undo    *undo.Stack
-	gone    func() error // of a private server: nil while it runs
+	process *scratch.Process // nil of a server that somebody lends us
 	count   atomic.Int64
 
 	mu    sync.Mutex
@@ -84,10 +85,10 @@ func parse(address string) (*mysql.Config, error) {
 }
 
 // connect takes a server into use.
-func connect(ctx context.Context, config *mysql.Config, o Options, stack *undo.Stack, gone func() error) (*mysqlServer, error) {
+func connect(ctx context.Context, config *mysql.Config, o Options, stack *undo.Stack, process *scratch.Process) (*mysqlServer, error) {
 	suffix := strings.ToLower(rand.Text()[:8])
 	s := &mysqlServer{
-		config: config, options: o, undo: stack, gone: gone,
+		config: config, options: o, undo: stack, process: process,
 		owner: "fearless_" + suffix, secret: rand.Text(), prefix: "fearless_" + suffix + "_",
 	}
 	connector, err := mysql.NewConnector(config)
@@ -107,7 +108,7 @@ func connect(ctx context.Context, config *mysql.Config, o Options, stack *undo.S
 	if s.maria {
 		s.name = "MariaDB " + number
 	}
-	if gone == nil {
+	if process == nil {
 		if err := s.disposable(ctx); err != nil {
 			return nil, err
 		}
@@ -117,7 +118,7 @@ func connect(ctx context.Context, config *mysql.Config, o Options, stack *undo.S
 		return nil, exit.Invalidf("%s: the user %s may not create users: %w", variable, config.User, err).Hint("Use root of the service container.")
 	}
 	stack.Defer("dropping the scratch user", func(ctx context.Context) error {
-		if gone != nil && gone() != nil {
+		if process != nil && process.Gone() != nil {
 			return nil
 		}
 		_, err := s.admin.ExecContext(ctx, "drop user "+user)
@@ -174,7 +175,7 @@ func (s *mysqlServer) Create(ctx context.Context, purpose string) (*Database, er
 		_, err := s.admin.ExecContext(ctx, "drop database if exists `"+name+"`")
 		return err
 	}
-	if s.gone == nil {
+	if s.process == nil {
 		s.undo.Defer("dropping the scratch database "+name, drop)
 	}
 	config := s.config.Clone()
@@ -272,10 +273,8 @@ func (s *mysqlServer) Explain(err error) error {
 	if limit != nil {
 		return limit
 	}
-	if s.gone != nil {
-		if gone := s.gone(); gone != nil {
-			return exit.Unablef("%w (%w)", gone, err).Hint("The check could not be made. Should it happen again: give the step more memory (size: 2x).")
-		}
+	if s.process != nil {
+		return s.process.Explain(err)
 	}
 	return err
 }

@@ -30,7 +30,7 @@ func TestAttachRefusesWhatIsNotNear(t *testing.T) {
 func TestAttach(t *testing.T) {
 	t.Parallel()
 	lender := start(t, Options{})
-	address := "host=" + lender.process.dir + " user=postgres dbname=postgres"
+	address := "host=" + lender.process.Dir + " user=postgres dbname=postgres"
 	stack := &undo.Stack{}
 	s, err := Attach(t.Context(), address, Options{Roles: []string{"fearless_reader", "postgres"}}, stack)
 	if err != nil {

@@ -9,12 +9,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 
+	"bitbucket.org/fearless/pipes/pipes/migration-check/scratch"
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/undo"
 )
 
 // Prepared is a cluster as initdb leaves it, in a tar file beside the folder of the
@@ -23,33 +24,30 @@ import (
 const Prepared = "cluster.tar"
 
 // cluster makes the folder of the data.
-func (p *process) cluster(ctx context.Context, bin string, who *syscall.Credential) error {
+func cluster(ctx context.Context, bin string, p *scratch.Process) error {
 	file, err := os.Open(filepath.Join(filepath.Dir(bin), Prepared))
 	if errors.Is(err, fs.ErrNotExist) {
-		return initialize(ctx, bin, p.dir, p.data(), who)
+		return initialize(ctx, bin, p)
 	}
 	if err != nil {
 		return exit.Unablef("making the scratch PostgreSQL's cluster: %w", err)
 	}
 	defer file.Close()
-	if err := unpack(ctx, file, p.data(), who); err != nil {
+	if err := unpack(ctx, file, data(p), p.User()); err != nil {
 		return noSpace(exit.Unablef("making the scratch PostgreSQL's cluster from %s: %w", file.Name(), err), err.Error())
 	}
 	return nil
 }
 
 // initialize is initdb without what only a cluster that is kept needs.
-func initialize(ctx context.Context, bin, home, data string, who *syscall.Credential) error {
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", superuser,
+func initialize(ctx context.Context, bin string, p *scratch.Process) error {
+	out, err := p.Run(ctx, filepath.Join(bin, "initdb"), "-D", data(p), "-U", superuser,
 		"-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions", "--wal-segsize=1")
-	cmd.Dir, cmd.Env = home, environment(home)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
-	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return err
 	}
 	if err != nil {
-		failed := exit.Unablef("making the scratch PostgreSQL's cluster: initdb: %w: %s", err, lastLines(out))
+		failed := exit.Unablef("making the scratch PostgreSQL's cluster: initdb: %w: %s", err, scratch.LastLines(out))
 		if bytes.Contains(out, []byte("could not look up effective user ID")) {
 			failed = failed.Hint("The container runs under a user id without an entry in /etc/passwd, which PostgreSQL needs. Run it as root (it drops to an unprivileged user by itself), or set SCRATCH_DATABASE_URL.")
 		}
@@ -59,31 +57,22 @@ func initialize(ctx context.Context, bin, home, data string, who *syscall.Creden
 }
 
 // Prepare makes a cluster with the binaries of a folder, and writes it as a tar file.
-func Prepare(ctx context.Context, bin string, to io.Writer) error {
-	bin, err := Binaries(bin)
+func Prepare(ctx context.Context, bin string, to io.Writer) (err error) {
+	bin, err = Binaries(bin)
 	if err != nil {
 		return err
 	}
-	who, err := unprivileged()
+	stack := &undo.Stack{}
+	defer func() { err = errors.Join(err, stack.Run(ctx, err != nil, nil)) }()
+	p, err := place("", stack)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "fearless-cluster-")
-	if err != nil {
-		return exit.Unablef("preparing a cluster: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	if who != nil {
-		if err := os.Chown(dir, int(who.Uid), int(who.Gid)); err != nil {
-			return exit.Unablef("preparing a cluster: %w", err)
-		}
-	}
-	data := filepath.Join(dir, "data")
-	if err := initialize(ctx, bin, dir, data, who); err != nil {
+	if err := initialize(ctx, bin, p); err != nil {
 		return err
 	}
 	packed := tar.NewWriter(to)
-	if err := errors.Join(packed.AddFS(os.DirFS(data)), packed.Close()); err != nil {
+	if err := errors.Join(packed.AddFS(os.DirFS(data(p))), packed.Close()); err != nil {
 		return exit.Unablef("preparing a cluster: %w", err)
 	}
 	return nil

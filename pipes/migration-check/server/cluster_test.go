@@ -55,7 +55,7 @@ func TestPrepared(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "base", "PG_VERSION"} {
-		info, err := os.Stat(filepath.Join(s.process.data(), name))
+		info, err := os.Stat(filepath.Join(data(s.process), name))
 		if err != nil || info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s: others may read it, or %v", name, err)
 		}

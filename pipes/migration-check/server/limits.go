@@ -57,7 +57,7 @@ func (s *Server) watch(ctx context.Context) error {
 // works on it notices.
 func (s *Server) enforce(ctx context.Context, conn *pgx.Conn) {
 	if s.process != nil && s.options.Disk > 0 {
-		if used := size(s.process.dir); used > s.options.Disk {
+		if used := size(s.process.Dir); used > s.options.Disk {
 			s.end(ctx, conn, "interval '0'", fmt.Errorf("%w: the migrations take more than DISK_LIMIT, %s, of disk (%d MB)",
 				ErrLimit, settings.Size(s.options.Disk), used/1e6))
 			return

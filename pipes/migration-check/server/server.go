@@ -7,13 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"bitbucket.org/fearless/pipes/pipes/migration-check/scratch"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/undo"
 )
@@ -41,7 +41,7 @@ type Server struct {
 	owner   string
 	secret  string // the owner's password; "" on a socket, which needs none, and of a user that was there
 	prefix  string // of all names we create
-	process *process
+	process *scratch.Process
 	undo    *undo.Stack
 
 	template string // of empty databases
@@ -65,7 +65,7 @@ func Start(ctx context.Context, o Options, stack *undo.Stack) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := pgx.ParseConfig(fmt.Sprintf("host=%s user=%s dbname=postgres", p.dir, superuser))
+	config, err := pgx.ParseConfig(fmt.Sprintf("host=%s user=%s dbname=postgres", p.Dir, superuser))
 	if err != nil {
 		return nil, fmt.Errorf("scratch PostgreSQL: %w", err)
 	}
@@ -137,26 +137,9 @@ func (s *Server) Explain(err error) error {
 		return limit
 	}
 	if s.process != nil {
-		if lost(err) {
-			s.process.lookAgain()
-		}
-		if gone := s.process.gone(); gone != nil {
-			return exit.Unablef("%w (%w)", gone, err).
-				Hint("The check could not be made. Should it happen again: give the step more memory (size: 2x).")
-		}
+		return s.process.Explain(err)
 	}
 	return err
-}
-
-// lost tells that a connection ended as it does when its server is gone, of which the
-// connection may know before we do. Tools hand on no more than the text of an error.
-func lost(err error) bool {
-	for _, words := range []string{"unexpected postmaster exit", "unexpected EOF", "connection reset", "connection refused", "broken pipe", "no such file"} {
-		if strings.Contains(err.Error(), words) {
-			return true
-		}
-	}
-	return false
 }
 
 // Owner is the role that owns the databases and runs all user SQL.

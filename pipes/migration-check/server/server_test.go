@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"bitbucket.org/fearless/pipes/pipes/migration-check/scratch"
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/undo"
 )
@@ -36,13 +37,13 @@ func start(t *testing.T, o Options) *Server {
 	return s
 }
 
-func leavesNothing(t *testing.T, p *process) {
+func leavesNothing(t *testing.T, p *scratch.Process) {
 	t.Helper()
-	if _, err := os.Stat(p.dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s is still there: %v", p.dir, err)
+	if _, err := os.Stat(p.Dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", p.Dir, err)
 	}
-	if err := syscall.Kill(p.cmd.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
-		t.Errorf("process %d is still there: %v", p.cmd.Process.Pid, err)
+	if err := syscall.Kill(p.PID(), 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d is still there: %v", p.PID(), err)
 	}
 }
 
@@ -106,21 +107,21 @@ func TestPrivateServer(t *testing.T) {
 func TestNoNetworkAndNoPrivileges(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{})
-	info, err := os.Stat(filepath.Join(s.process.dir, "data", "postmaster.pid"))
+	info, err := os.Stat(filepath.Join(s.process.Dir, "data", "postmaster.pid"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if owner := info.Sys().(*syscall.Stat_t).Uid; owner == 0 {
 		t.Error("the server runs as root")
 	}
-	text, err := os.ReadFile(filepath.Join(s.process.dir, "data", "postmaster.pid"))
+	text, err := os.ReadFile(filepath.Join(s.process.Dir, "data", "postmaster.pid"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if line := strings.Split(string(text), "\n")[5]; line != "" {
 		t.Errorf("it listens on %q", line)
 	}
-	if _, err := net.Dial("unix", filepath.Join(s.process.dir, ".s.PGSQL.5432")); err != nil {
+	if _, err := net.Dial("unix", filepath.Join(s.process.Dir, ".s.PGSQL.5432")); err != nil {
 		t.Error(err)
 	}
 	environ, err := os.ReadFile("/proc/" + strings.Split(string(text), "\n")[0] + "/environ")
@@ -133,10 +134,10 @@ func TestKilledServerIsNamedAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{})
 	conn := connect(t, create(t, s, "state"))
-	if err := syscall.Kill(s.process.cmd.Process.Pid, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(s.process.PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	<-s.process.ended
+	<-s.process.Ended()
 	_, err := conn.Exec(t.Context(), "select pg_sleep(60)")
 	err = s.Explain(err)
 	if err == nil || exit.CodeOf(err) != exit.Unable || !strings.Contains(err.Error(), "is gone: signal: killed") {
@@ -207,16 +208,18 @@ func TestUnknownUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "fearless-unknown-") //nolint:usetesting // that of the test is not readable for others
+	stack := &undo.Stack{}
+	t.Cleanup(func() {
+		if err := stack.Run(context.WithoutCancel(t.Context()), true, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	const nobodyKnows = 54321
+	p, err := scratch.New(scratch.Options{Directory: "fearless-unknown-", User: &syscall.Credential{Uid: nobodyKnows, Gid: nobodyKnows}}, stack)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	const nobodyKnows = 54321
-	if err := os.Chown(dir, nobodyKnows, nobodyKnows); err != nil {
-		t.Fatal(err)
-	}
-	err = initialize(t.Context(), bin, dir, filepath.Join(dir, "data"), &syscall.Credential{Uid: nobodyKnows, Gid: nobodyKnows})
+	err = initialize(t.Context(), bin, p)
 	if exit.CodeOf(err) != exit.Unable || !strings.Contains(strings.Join(exit.HintsOf(err), " "), "/etc/passwd") {
 		t.Errorf("got %v, %q", err, exit.HintsOf(err))
 	}
