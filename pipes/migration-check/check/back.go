@@ -114,7 +114,7 @@ func (a *attempt) downAndUp(ctx context.Context, d *server.Database) (same bool,
 	if err != nil {
 		return false, err
 	}
-	left := schema.Compare(a.before, undone)
+	left := slices.DeleteFunc(schema.Compare(a.before, undone), validated)
 	if err := a.notRestored(ctx, down, left); err != nil {
 		return false, err
 	}
@@ -195,7 +195,7 @@ func (a *attempt) anew(ctx context.Context, purpose string, use func(*server.Dat
 	if err := up(a.check.before); err != nil {
 		return err
 	}
-	if _, err := a.fill(ctx, d, !a.complete); err != nil {
+	if _, err := a.fill(ctx, d); err != nil {
 		return err
 	}
 	if err := up(a.folder); err != nil {
@@ -233,9 +233,29 @@ func (a *attempt) notRestored(ctx context.Context, down string, left []schema.Ch
 		if file == "" {
 			file = down
 		}
-		a.add(rule.Find("D04").Finding(file, line, "After up and down: %s.", c))
+		f := rule.Find("D04").Finding(file, line, "After up and down: %s.", c)
+		if moreValues(c) {
+			f.Severity = finding.Warning
+			f.Detail = "PostgreSQL cannot drop a value of an enum, and one that nobody writes does no harm.\nAccept the finding; ADD VALUE IF NOT EXISTS can be applied again."
+		}
+		a.add(f)
 	}
 	return nil
+}
+
+// validated tells a constraint that was not valid before: that its rows have been checked
+// is nothing that anybody would take back.
+func validated(c schema.Change) bool {
+	return c.Op == schema.Changed && c.Kind() == "constraint" && c.Before.Definition == c.After.Definition+" NOT VALID"
+}
+
+// moreValues tells an enum that has all of its values still, in their order, and others.
+func moreValues(c schema.Change) bool {
+	if c.Op != schema.Changed || c.Kind() != "enum" {
+		return false
+	}
+	old := slices.DeleteFunc(slices.Clone(c.After.Facts.Labels), func(label string) bool { return !slices.Contains(c.Before.Facts.Labels, label) })
+	return slices.Equal(old, c.Before.Facts.Labels)
 }
 
 // deadlock finds a new migration for which two runs at once are known to end badly.

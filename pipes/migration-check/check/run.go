@@ -67,6 +67,7 @@ type check struct {
 	existing map[int64]bool   // relations of the base
 	spareAt  *schema.Snapshot // of spare
 	complete bool             // no row of the state has a NULL that it need not have
+	empty    []string         // tables without rows, because no generated one will do
 	once     bool             // what is merged was applied once for fresh and state
 	raced    bool             // two runs at once ended as they should
 	broken   bool             // a migration failed, so the following ones were not tried

@@ -11,58 +11,13 @@ import (
 	"bitbucket.org/fearless/pipes/pipes/migration-check/rows"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
-	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
 	"bitbucket.org/fearless/pipes/shared/exit"
 )
 
-func (a *attempt) seedWords() string {
-	if a.s.SeedFile != "" {
-		return "those of " + a.s.SeedFile
-	}
-	return "generated ones; give your own in SEED_FILE if none like them can exist"
-}
-
-// withoutNulls makes the state anew with complete rows only, and tells in a clone of it
-// whether the migration works there.
-func (a *attempt) withoutNulls(ctx context.Context) (works bool, err error) {
-	state, err := a.server.Create(ctx, "state")
-	if err != nil {
-		return false, err
-	}
-	if _, err := a.failure(a.tool.Up(ctx, state, a.check.before)); err != nil {
-		return false, err
-	}
-	a.state = state
-	// Another database has other numbers for its tables.
-	if a.before, err = a.snapshot(ctx, state); err != nil {
-		return false, err
-	}
-	a.atBase, a.atHead = a.before, a.before
-	if err := a.exists(ctx, state); err != nil {
-		return false, err
-	}
-	a.complete = true
-	if _, err := a.fill(ctx, state, false); err != nil {
-		return false, err
-	}
-	if err := a.dropSpare(ctx); err != nil {
-		return false, err
-	}
-	if err := a.prepareBack(ctx); err != nil {
-		return false, err
-	}
-	err = a.clone(ctx, "again", func(d *server.Database) error {
-		failed, err := a.failure(a.tool.Step(ctx, d, a.folder, tool.Up))
-		works = failed == nil && err == nil
-		return err
-	})
-	return works, err
-}
-
 // seed fills the base's tables, and says with how much.
 func (c *check) seed(ctx context.Context, d *server.Database) error {
-	made, err := c.fill(ctx, d, true)
+	made, err := c.fill(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -76,7 +31,7 @@ func (c *check) seed(ctx context.Context, d *server.Database) error {
 }
 
 // fill puts rows into a database at the base: those of SEED_FILE, or generated ones.
-func (c *check) fill(ctx context.Context, d *server.Database, withNulls bool) (rows.Generated, error) {
+func (c *check) fill(ctx context.Context, d *server.Database) (rows.Generated, error) {
 	conn, err := d.Connect(ctx)
 	if err != nil {
 		return rows.Generated{}, err
@@ -85,7 +40,7 @@ func (c *check) fill(ctx context.Context, d *server.Database, withNulls bool) (r
 	if c.s.SeedFile != "" {
 		return rows.Generated{}, c.given(ctx, conn)
 	}
-	made, err := rows.Generate(ctx, conn, c.tool.Bookkeeping(), withNulls)
+	made, err := rows.Generate(ctx, conn, append(c.tool.Bookkeeping(), c.empty...), !c.complete)
 	if err != nil {
 		return made, exit.Unablef("%w", c.server.Explain(err))
 	}

@@ -24,6 +24,7 @@ import (
 // attempt is one new migration on the state before it.
 type attempt struct {
 	*check
+	at        int            // among the new ones
 	folder    *folder.Folder // as far as this migration
 	migration folder.Migration
 	file      string // of its up, in the clone
@@ -42,7 +43,7 @@ type attempt struct {
 // try traces a migration, applies it through the tool, and takes it back and applies it
 // again in another database.
 func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
-	a := &attempt{check: c, migration: m, file: c.head.InClone(m.Up.File), before: c.atHead, folder: c.until(at), last: at == len(c.new)-1}
+	a := &attempt{check: c, at: at, migration: m, file: c.head.InClone(m.Up.File), before: c.atHead, folder: c.until(at), last: at == len(c.new)-1}
 	a.measured = Migration{Name: m.Name(), File: a.file, HasDown: m.Down.Exists()}
 	defer func() { c.result.Migrations = append(c.result.Migrations, a.measured) }()
 	if !m.Up.Exists() {
@@ -314,23 +315,22 @@ func (a *attempt) failed(ctx context.Context, failed *tool.Failure) error {
 		return nil
 	}
 	f.Message += "; it meets rows: " + a.seedWords()
-	if a.s.SeedFile == "" && len(a.migrated) == 0 {
-		again, err := a.withoutNulls(ctx)
-		if err != nil {
-			return err
-		}
-		if again {
-			f.Severity = finding.Warning
-			f.Message += ", and works on rows without NULL"
-			a.add(f)
-			a.measured.Failed = false
-			if err := a.observe(ctx); err != nil {
-				return err
-			}
-			return a.up(ctx)
-		}
+	how, err := a.worksOtherwise(ctx, failed)
+	if err != nil {
+		return err
 	}
-	a.broken = true
+	if how == "" {
+		a.broken = true
+		a.add(f)
+		return nil
+	}
+	f.Severity = finding.Warning
+	f.Message += ", and works " + how
+	f.Detail = "Nobody here knows which rows production has.\nMake sure that it has none like those, or show in SEED_FILE what it has."
 	a.add(f)
-	return nil
+	a.measured.Failed = false
+	if err := a.observe(ctx); err != nil {
+		return err
+	}
+	return a.up(ctx)
 }

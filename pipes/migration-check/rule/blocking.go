@@ -282,10 +282,24 @@ func why(s trace.Step, r trace.Relation) (schema.Change, string) {
 			return c, "M203"
 		}
 	}
-	for _, c := range s.Changes {
-		if c.Kind() == "column" && c.After.Parent == r.Name {
+	return column(s.Changes, r)
+}
+
+// column finds the column for whose sake a table was read: its own, or one with another
+// type by now that a foreign key leads to.
+func column(changes []schema.Change, r trace.Relation) (schema.Change, string) {
+	var retyped schema.Change
+	for _, c := range changes {
+		switch {
+		case c.Kind() != "column":
+		case c.After.Parent == r.Name:
 			return c, "M203"
+		case c.Op == schema.Changed && c.Before.Facts.Type != c.After.Facts.Type:
+			retyped = c
 		}
+	}
+	if retyped.Op != "" {
+		return retyped, "M204"
 	}
 	return schema.Change{}, "M203"
 }

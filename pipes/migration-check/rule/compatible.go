@@ -104,7 +104,7 @@ func (j *compatibility) stillThere(c schema.Change) bool {
 func (j *compatibility) column(c schema.Change) {
 	o := c.Object()
 	if o.Facts.Relation == "v" || o.Facts.Relation == "m" {
-		if c.Op == schema.Dropped || c.Op == schema.Renamed || c.Op == schema.Changed && c.Before.Facts.Type != c.After.Facts.Type {
+		if c.Op == schema.Dropped || c.Op == schema.Renamed || c.Op == schema.Changed && !widens(c.Before.Facts.Type, c.After.Facts.Type) {
 			j.add("M115", c, "View: %s.", c)
 		}
 		return
@@ -150,7 +150,7 @@ func (j *compatibility) columnChanged(c schema.Change) {
 	if was.Type != is.Type && !widens(was.Type, is.Type) {
 		j.add("M109", c, "The type of %s changes from %s to %s.", name, was.Type, is.Type)
 	}
-	if !was.NotNull && is.NotNull {
+	if !was.NotNull && is.NotNull && !j.neverNull(c.Before) {
 		j.add("M107", c, "%s may not be NULL any more.", name)
 	}
 	if was.NotNull && !is.NotNull {
@@ -162,6 +162,16 @@ func (j *compatibility) columnChanged(c schema.Change) {
 	if was.Identity != "a" && is.Identity == "a" || was.Generated == "" && is.Generated != "" {
 		j.add("M118", c, "%s may not be given by INSERTs any more.", name)
 	}
+}
+
+// neverNull tells a column of which a check says NOT NULL already, valid for the rows that
+// are there or not: the old release cannot write NULL. It is the step before the last of
+// the way that M203 advises.
+func (j *compatibility) neverNull(column schema.Object) bool {
+	return slices.ContainsFunc(j.before.Of("constraint"), func(o schema.Object) bool {
+		return o.Parent == column.Parent && o.Facts.Type == "c" && slices.Equal(o.Facts.Columns, []string{column.Name[len(column.Parent)+1:]}) &&
+			strings.HasSuffix(strings.TrimSuffix(o.Definition, " NOT VALID"), " IS NOT NULL))") && strings.Count(o.Definition, "(") == 2
+	})
 }
 
 // words for constraints, by their type in the catalogue.

@@ -33,13 +33,19 @@ func Made(migrated []Migrated, c schema.Change) (file string, line int) {
 		steps := migrated[at].Trace.Steps
 		for n := len(steps) - 1; n >= 0; n-- {
 			for _, did := range steps[n].Changes {
-				if about(did, c) {
+				if about(did, c) && !validates(did, c) {
 					return migrated[at].File, lineOf(steps[n].Statement, c)
 				}
 			}
 		}
 	}
 	return "", 0
+}
+
+// validates tells the second step of a constraint that the change also adds: what is said
+// about it is said where it is added.
+func validates(did, c schema.Change) bool {
+	return did.Op == schema.Changed && c.Op == schema.Added && c.Kind() == "constraint" && did.Kind() == "constraint"
 }
 
 // locked finds the last statement that locked the relation of an object most strongly,
