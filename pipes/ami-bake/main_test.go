@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -16,43 +15,28 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"bitbucket.org/fearless/pipes/pipes/ami-bake/bake"
+	"bitbucket.org/fearless/pipes/shared/lab/story"
 	"bitbucket.org/fearless/pipes/shared/localcloud"
 	"bitbucket.org/fearless/pipes/shared/localcloud/ec2"
 	"bitbucket.org/fearless/pipes/shared/localcloud/journal"
 	"bitbucket.org/fearless/pipes/shared/localcloud/stage"
-	"bitbucket.org/fearless/pipes/shared/pipe"
 )
 
-// programs is where the boot agent lies for the ami-bake of these stories. It is handed
-// over by the environment, because testscript runs this test binary as ami-bake.
+// programs is where ami-bake lies, and the boot agent beside it.
 const programs = "STORY_PROGRAMS"
-
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"ami-bake": func() {
-			w := pipe.OS()
-			w.Executable = filepath.Join(os.Getenv(programs), "ami-bake")
-			os.Exit(pipe.Pipe[bake.Settings]{Name: bake.Name, Run: bake.Run}.Main(w))
-		},
-	})
-}
 
 // TestStories runs the program as a pipeline does: variables in, exit code, log and
 // outputs out. Servers are real processes.
 func TestStories(t *testing.T) {
 	t.Parallel()
 	bin := build(t)
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
+	story.Run(t, testscript.Params{
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(programs, bin)
-			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+		Cmds: story.Commands{
 			"cloud": openCloud, "commit": commit, "images": images, "servers": servers, "nothing-left": nothingLeft, "wait-server": waitServer, "open-gate": openGate,
 		},
 	})
@@ -192,16 +176,5 @@ func until(ts *testscript.TestScript, what string, happened func() bool) {
 			ts.Fatalf("waited in vain until %s", what)
 		case <-tick.C:
 		}
-	}
-}
-
-// TestProgramStarts makes sure that main itself, not only what it calls, works.
-func TestProgramStarts(t *testing.T) {
-	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(build(t), "ami-bake"))
-	cmd.Env = []string{"ACTION=cook"}
-	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "ACTION") {
-		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"bitbucket.org/fearless/pipes/shared/bitbucket/fake"
 	"bitbucket.org/fearless/pipes/shared/finding"
+	"bitbucket.org/fearless/pipes/shared/lab/story"
 )
 
 func TestMain(m *testing.M) {
@@ -32,10 +33,7 @@ func TestStories(t *testing.T) {
 	t.Parallel()
 	bin := tools(t)
 	caches := goCaches(t)
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
+	story.Run(t, testscript.Params{
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
@@ -53,7 +51,7 @@ func TestStories(t *testing.T) {
 			return nil
 		},
 		Condition: condition(bin),
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+		Cmds: story.Commands{
 			"repository": newRepository, "commit": commit, "bitbucket": openBitbucket, "reported": reported, "annotated": annotated, "no-complaints": noComplaints,
 			"counts": counts, "sub": substitute, "write": write, "nothing-left": nothingLeft, "many": many,
 		},

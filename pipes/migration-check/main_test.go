@@ -7,31 +7,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"bitbucket.org/fearless/pipes/pipes/migration-check/check"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server/servertest"
-	"bitbucket.org/fearless/pipes/shared/pipe"
+	"bitbucket.org/fearless/pipes/shared/lab/story"
 )
 
-// asMain makes this test binary the program itself, main and all.
-const asMain = "STORY_AS_MAIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asMain) != "" {
-		main()
-	}
-	testscript.Main(m, map[string]func(){
-		"migration-check": func() {
-			os.Exit(pipe.Pipe[check.Settings]{Name: check.Name, Run: check.Run}.Main(pipe.OS()))
-		},
-	})
-}
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"migration-check": main}) }
 
 // TestStories runs the program as a pipeline does, on real clones and real databases.
 // After each run no server and no directory may be left.
@@ -42,10 +28,7 @@ func TestStories(t *testing.T) {
 		t.Fatal(err)
 	}
 	binaries := servertest.Binaries(t)
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
+	story.Run(t, testscript.Params{
 		Setup: func(env *testscript.Env) error {
 			// Not below the script's own folder, into which the server's user may not look.
 			dir, err := os.MkdirTemp(servertest.Memory(), "story-") //nolint:usetesting // that of the test is not readable for others
@@ -55,7 +38,6 @@ func TestStories(t *testing.T) {
 			env.Defer(func() { _ = os.RemoveAll(dir) })
 			env.Setenv("TMPDIR", dir)
 			env.Setenv("POSTGRES_BIN", binaries)
-			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 			env.Setenv("PATH", frameworks+string(os.PathListSeparator)+env.Getenv("PATH"))
 			return os.Chmod(dir, 0o755)
@@ -72,7 +54,7 @@ func TestStories(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %s", name)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"change": change, "ends-with": endsWith, "service": service},
+		Cmds: story.Commands{"change": change, "ends-with": endsWith, "service": service},
 	})
 }
 
@@ -159,22 +141,10 @@ func copyInto(ts *testscript.TestScript, from, to string) {
 
 // endsWith runs the check in the clone, with the variables given, and holds its exit code
 // against the first argument. Its output is there for stdout, as after an exec.
-func endsWith(ts *testscript.TestScript, _ bool, args []string) {
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
+func endsWith(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Chdir(ts.MkAbs("clone")))
-	err = ts.Exec("env", append(args[1:], "migration-check")...)
+	story.EndsWith(ts, neg, slices.Concat(args[:1], []string{"env"}, args[1:], []string{"migration-check"}))
 	ts.Check(ts.Chdir(".."))
-	var ended *exec.ExitError
-	code := 0
-	if errors.As(err, &ended) {
-		code = ended.ExitCode()
-	} else {
-		ts.Check(err)
-	}
-	if code != want {
-		ts.Fatalf("migration-check ended with %d, want %d", code, want)
-	}
 	nothingLeft(ts)
 }
 
@@ -192,21 +162,5 @@ func nothingLeft(ts *testscript.TestScript) {
 		if text, err := os.ReadFile(name); err == nil && strings.Contains(string(text), dir+"/fearless-") {
 			ts.Fatalf("still running: %s", text)
 		}
-	}
-}
-
-// TestProgramStarts makes sure that main itself, not only what it calls, works.
-func TestProgramStarts(t *testing.T) {
-	t.Parallel()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = []string{asMain + "=yes", "TOOL=hammer"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "TOOL") {
-		t.Errorf("%v\n%s", err, out)
 	}
 }
