@@ -23,7 +23,7 @@ import (
 // is: copying a large schema takes longer than a migration. The last one is taken back in
 // the state itself, which nobody needs after it, unless its trace needs a copy anyhow.
 func (a *attempt) prepareBack(ctx context.Context) error {
-	if a.spare != nil || !a.migration.Down.Exists() || a.program != nil || a.last && trace.Undoable(a.migration.Up.Text) {
+	if a.spare != nil || !a.migration.Down.Exists() || a.program != nil || a.last && a.undoable() {
 		return nil
 	}
 	var err error

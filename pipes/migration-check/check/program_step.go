@@ -18,6 +18,7 @@ func (a *attempt) observation(ctx context.Context, d *server.Database, direction
 		part = a.migration.Down
 	}
 	if a.program == nil {
+		o.Transaction = part.Transaction
 		return trace.Run(ctx, d, part.Text, o)
 	}
 	o.Before = nil // a program may connect several times

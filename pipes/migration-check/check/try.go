@@ -58,8 +58,8 @@ func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
 	if err := a.up(ctx); err != nil || c.broken {
 		return err
 	}
-	c.migrated = append(c.migrated, rule.Migrated{File: a.file, Trace: a.trace})
-	c.findings = append(c.findings, rule.Blocking(rule.Migrated{File: a.file, Trace: a.trace}, a.statements(), c.s.Large)...)
+	c.migrated = append(c.migrated, a.seen(a.trace))
+	c.findings = append(c.findings, rule.Blocking(a.seen(a.trace), a.statements(), c.s.Large)...)
 	c.atHead = a.after
 	if a.trace != nil && a.trace.EndsItself {
 		c.notJudged("what " + m.Name() + " locks, and which rows it changes: it commits by itself")
@@ -69,6 +69,16 @@ func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
 		return c.dropSpare(ctx) // it is behind now
 	}
 	return a.back(ctx)
+}
+
+// seen is the migration as rules look at it.
+func (a *attempt) seen(t *trace.Trace) rule.Migrated {
+	return rule.Migrated{File: a.file, Trace: t, Transaction: a.migration.Up.Transaction, Without: a.head.Format.Without}
+}
+
+// undoable tells that the trace may run in the state and be taken back.
+func (a *attempt) undoable() bool {
+	return a.migration.Up.Transaction != statement.OneByOne && trace.Undoable(a.migration.Up.Text)
 }
 
 // statements are those of a file of SQL.
@@ -126,7 +136,7 @@ func (a *attempt) observe(ctx context.Context) error {
 		if err := a.rowsOfAll(ctx); err != nil {
 			return err
 		}
-	} else if o.Undo = trace.Undoable(a.migration.Up.Text); o.Undo {
+	} else if o.Undo = a.undoable(); o.Undo {
 		in = inState
 	}
 	return in(ctx, "trace", func(d *server.Database) error {
@@ -301,7 +311,7 @@ func (a *attempt) failed(ctx context.Context, failed *tool.Failure) error {
 		line = a.trace.Failed.Line
 	}
 	a.measured.Failed = true
-	for _, f := range rule.Blocking(rule.Migrated{File: a.file}, a.statements(), nil) {
+	for _, f := range rule.Blocking(a.seen(nil), a.statements(), nil) {
 		a.add(f) // what the text alone says, such as the reason
 	}
 	id, message := "D02", fmt.Sprintf("On the base's schema: %v", failed.Err)

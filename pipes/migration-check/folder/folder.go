@@ -9,6 +9,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 )
 
 // File is one in the folder.
@@ -36,8 +38,9 @@ func (m Migration) Name() string {
 // Part is one direction of a migration. Its text has the lines of its file: what belongs
 // to the other direction is blank.
 type Part struct {
-	File string // below the folder; "" is none
-	Text string
+	File        string // below the folder; "" is none
+	Text        string
+	Transaction statement.Transaction // that the tool puts around it
 }
 
 // Exists tells whether there is a file.

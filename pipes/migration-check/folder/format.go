@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 	"bitbucket.org/fearless/pipes/shared/exit"
 )
 
@@ -17,6 +18,8 @@ type Format struct {
 	Numeric bool
 	// Down: the format has down migrations.
 	Down bool
+	// Without is how a file asks the tool for no transaction; "" where it need not.
+	Without string
 }
 
 // parsed is one direction of one migration as found in a file.
@@ -50,13 +53,15 @@ var (
 	// Flyway: V1.2__title.sql, and U1.2__title.sql to undo. Repeatable ones (R__) are not versioned.
 	Flyway = Format{Name: "flyway", Down: true, parse: parseFlyway}
 	// Dbmate: 20260101120000_title.sql with "-- migrate:up" and "-- migrate:down" in it.
-	Dbmate = Format{Name: "dbmate", Numeric: true, Down: true, parse: sections(regexp.MustCompile(`^--\s*migrate:(up|down)\b`))}
+	Dbmate = Format{Name: "dbmate", Numeric: true, Down: true, Without: "-- migrate:up transaction:false",
+		parse: sections(regexp.MustCompile(`^--\s*migrate:(up|down)\b`), dbmateTransaction)}
 	// Goose: the same with "-- +goose Up" and "-- +goose Down".
-	Goose = Format{Name: "goose", Numeric: true, Down: true, parse: sections(regexp.MustCompile(`(?i)^--\s*\+goose\s+(up|down)\b`))}
+	Goose = Format{Name: "goose", Numeric: true, Down: true, Without: "-- +goose NO TRANSACTION",
+		parse: sections(regexp.MustCompile(`(?i)^--\s*\+goose\s+(up|down)\b`), gooseTransaction)}
 	// Prisma: 20260101120000_title/migration.sql.
 	Prisma = Format{Name: "prisma", Numeric: true, parse: parsePrisma}
 	// SQLx: 20260101120000_title.up.sql, or without a direction.
-	SQLx = Format{Name: "sqlx", Numeric: true, Down: true, parse: parseSQLx}
+	SQLx = Format{Name: "sqlx", Numeric: true, Down: true, Without: "-- no-transaction, as the first line of the file", parse: parseSQLx}
 )
 
 var (
@@ -74,7 +79,7 @@ func parseFlyway(f File) []parsed {
 	if !ok {
 		return nil
 	}
-	return []parsed{{version: version, title: m[3], down: m[1] == "U", part: Part{File: f.Name, Text: f.Text}}}
+	return []parsed{{version: version, title: m[3], down: m[1] == "U", part: Part{File: f.Name, Text: f.Text, Transaction: flywayTransaction(f.Text)}}}
 }
 
 func parsePrisma(f File) []parsed {
@@ -98,11 +103,46 @@ func parseSQLx(f File) []parsed {
 	if !ok {
 		return nil
 	}
-	return []parsed{{version: version, title: m[2], down: m[3] == "down", part: Part{File: f.Name, Text: f.Text}}}
+	around := statement.Around
+	if strings.HasPrefix(f.Text, "-- no-transaction") {
+		around = statement.AsSent
+	}
+	return []parsed{{version: version, title: m[2], down: m[3] == "down", part: Part{File: f.Name, Text: f.Text, Transaction: around}}}
+}
+
+var (
+	dbmateWithout = regexp.MustCompile(`(?m)^--\s*migrate:(?:up|down)\b.*\btransaction:false\b`)
+	gooseWithout  = regexp.MustCompile(`(?mi)^--\s*\+goose\s+no\s+transaction\b`)
+)
+
+// dbmateTransaction is asked for by part; without one all statements are sent at once.
+func dbmateTransaction(_, part string) statement.Transaction {
+	if dbmateWithout.MatchString(part) {
+		return statement.AsSent
+	}
+	return statement.Around
+}
+
+// gooseTransaction is asked for by file.
+func gooseTransaction(file, _ string) statement.Transaction {
+	if gooseWithout.MatchString(file) {
+		return statement.OneByOne
+	}
+	return statement.Around
+}
+
+// flywayTransaction is none where every statement refuses one; a mixture is refused.
+func flywayTransaction(text string) statement.Transaction {
+	for _, s := range statement.Split(text) {
+		if !s.OutsideTransactions() {
+			return statement.AsSent
+		}
+	}
+	return statement.OneByOne
 }
 
 // sections reads formats that keep both directions in one file, under marks.
-func sections(mark *regexp.Regexp) func(File) []parsed {
+func sections(mark *regexp.Regexp, transaction func(file, part string) statement.Transaction) func(File) []parsed {
 	return func(f File) []parsed {
 		m := plain.FindStringSubmatch(f.Name)
 		if m == nil || m[3] != "" || strings.Contains(f.Name, "/") {
@@ -131,9 +171,9 @@ func sections(mark *regexp.Regexp) func(File) []parsed {
 		if !marked["up"] {
 			return nil
 		}
-		all := []parsed{{version: version, title: m[2], part: Part{File: f.Name, Text: up.String()}}}
+		all := []parsed{{version: version, title: m[2], part: Part{File: f.Name, Text: up.String(), Transaction: transaction(f.Text, up.String())}}}
 		if marked["down"] {
-			all = append(all, parsed{version: version, title: m[2], down: true, part: Part{File: f.Name, Text: down.String()}})
+			all = append(all, parsed{version: version, title: m[2], down: true, part: Part{File: f.Name, Text: down.String(), Transaction: transaction(f.Text, down.String())}})
 		}
 		return all
 	}

@@ -16,8 +16,8 @@ import (
 func Blocking(m Migrated, statements []statement.Statement, large []string) []finding.Finding {
 	j := &blocking{Migrated: m, large: large, once: map[string]bool{}}
 	for _, s := range statements {
-		if s.OutsideTransactions() && len(statements) > 1 {
-			j.add("M208", s.Line, "", "This cannot run together with other statements.")
+		if m.Transaction.Refuses(s, len(statements)) {
+			j.together(s)
 		}
 		j.text(s)
 	}
@@ -30,6 +30,17 @@ func Blocking(m Migrated, statements []statement.Statement, large []string) []fi
 	j.repeated()
 	j.leaks(statements)
 	return j.found
+}
+
+// together is M208.
+func (j *blocking) together(s statement.Statement) {
+	if j.Transaction != statement.Around {
+		j.add("M208", s.Line, "", "This cannot run together with other statements.")
+		return
+	}
+	f := Find("M208").Finding(j.File, s.Line, "This cannot run in the transaction that the tool puts around the file.")
+	f.Detail = "PostgreSQL refuses it there.\nPut it into a file of its own that asks for no transaction: " + j.Without + "."
+	j.found = append(j.found, f)
 }
 
 type blocking struct {

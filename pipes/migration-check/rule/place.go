@@ -13,6 +13,9 @@ import (
 type Migrated struct {
 	File  string // of its up, in the clone
 	Trace *trace.Trace
+	// Transaction is what the tool puts around it; Without is how the file asks for none.
+	Transaction statement.Transaction
+	Without     string
 }
 
 // place finds the statement that made a change of the whole, the last one when there are

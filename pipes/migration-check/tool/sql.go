@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -15,8 +16,8 @@ import (
 	"bitbucket.org/fearless/pipes/shared/exit"
 )
 
-// SQL applies the files of other tools' folders in their order, each in a transaction
-// unless it holds a statement that refuses one, as those tools do.
+// SQL applies the files of other tools' folders in their order, each with the transaction
+// around it that those tools make.
 type SQL struct{}
 
 const applied = "public.fearless_applied"
@@ -140,11 +141,11 @@ func (s SQL) locked(ctx context.Context, conn *pgx.Conn, do func(*pgx.Conn, map[
 
 // apply runs one file and records it.
 func (s SQL) apply(ctx context.Context, conn *pgx.Conn, m folder.Migration, direction Direction) error {
-	text, record := m.Up.Text, "insert into "+applied+" values ($1)"
+	part, record := m.Up, "insert into "+applied+" values ($1)"
 	if direction == Down {
-		text, record = m.Down.Text, "delete from "+applied+" where version = $1"
+		part, record = m.Down, "delete from "+applied+" where version = $1"
 	}
-	if err := s.run(ctx, conn, text); err != nil {
+	if err := s.run(ctx, conn, part); err != nil {
 		return newFailure(m, direction, err)
 	}
 	if _, err := conn.Exec(ctx, record, m.Version.String()); err != nil {
@@ -153,27 +154,37 @@ func (s SQL) apply(ctx context.Context, conn *pgx.Conn, m folder.Migration, dire
 	return nil
 }
 
-// run sends the file as one transaction, or statement by statement.
-func (s SQL) run(ctx context.Context, conn *pgx.Conn, text string) error {
-	statements := statement.Split(text)
-	own, outside := false, false
-	for _, st := range statements {
-		own = own || st.Begins()
-		outside = outside || st.OutsideTransactions()
-	}
-	if !outside && !own {
-		_, err := conn.Exec(ctx, text)
+// run sends the file with the transaction around it that its tool would make.
+func (s SQL) run(ctx context.Context, conn *pgx.Conn, part folder.Part) error {
+	statements := statement.Split(part.Text)
+	own := slices.ContainsFunc(statements, statement.Statement.Begins)
+	switch {
+	case own || part.Transaction == statement.OneByOne:
+		return oneByOne(ctx, conn, part.Text, statements)
+	case part.Transaction == statement.Around:
+		if _, err := conn.Exec(ctx, "begin"); err != nil {
+			return err
+		}
+		if _, err := conn.Exec(ctx, part.Text); err != nil {
+			_, _ = conn.Exec(ctx, "rollback") // a connection that is gone has done so
+			return err
+		}
+		_, err := conn.Exec(ctx, "commit")
 		return err
 	}
+	_, err := conn.Exec(ctx, part.Text)
+	return err
+}
+
+// oneByOne sends the statements of a text, each by itself.
+func oneByOne(ctx context.Context, conn *pgx.Conn, text string, statements []statement.Statement) error {
 	for _, st := range statements {
 		if _, err := conn.Exec(ctx, st.Text); err != nil {
 			var pg *pgconn.PgError
 			if errors.As(err, &pg) {
 				pg.Position = int32(len([]rune(text[:st.Start]))) + max(pg.Position, 1)
 			}
-			if own {
-				_, _ = conn.Exec(ctx, "rollback") // outside of a transaction that is a warning
-			}
+			_, _ = conn.Exec(ctx, "rollback") // of the file's own; outside of a transaction that is a warning
 			return err
 		}
 	}

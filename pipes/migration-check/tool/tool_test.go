@@ -94,7 +94,8 @@ func TestSQL(t *testing.T) {
 		{"in order", "V2__b.sql=create table b as select * from a|V1.1__a.sql=create table a ()|U2__b.sql=drop table b", "up up - up", "ok, nothing, ok, ok"},
 		{"one at a time", "V1__a.sql=create table a ()|V2__b.sql=create table b ()", "+ + +", "ok, ok, nothing"},
 		{"half", "V1__a.sql=create table a ();\nselect oops", "up", "V1__a.sql 42703 27"},
-		{"outside of transactions", "V1__a.sql=create table a (b int);\ncreate index concurrently on a (b);\nselect 1", "up", "ok"},
+		{"mixture", "V1__a.sql=create table a (b int);\ncreate index concurrently on a (b);\nselect 1", "up", "V1__a.sql 25001 0"},
+		{"outside of transactions", "V1__a.sql=create table a (b int)|V2__b.sql=create index concurrently on a (b);\nvacuum a", "up", "ok"},
 		{"own transaction that fails", "V1__a.sql=begin;\nselect oops;\ncommit;", "up", "V1__a.sql 42703 15"},
 	} {
 		try(t, s, tool.SQL{}, c.name, read(folder.Flyway, strings.Split(c.files, "|")...), c.steps, c.want)

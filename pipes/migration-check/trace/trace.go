@@ -28,8 +28,8 @@ type Trace struct {
 	Failed *Failure
 	// Leaks are settings of the session that outlive the file, by name.
 	Leaks []string
-	// EndsItself tells that the file's only statement commits within itself, so that nobody
-	// could see what it locks.
+	// EndsItself tells that a statement commits within itself, so that nobody could see
+	// what it locks.
 	EndsItself bool
 }
 
@@ -90,9 +90,11 @@ type Options struct {
 	// Undo takes everything back at the end, so that no copy of the database is needed. It
 	// is for files that Undoable allows.
 	Undo bool
+	// Transaction is what the tool puts around the file.
+	Transaction statement.Transaction
 }
 
-// Undoable tells a file that leaves nothing behind when its transaction is rolled back,
+// Undoable tells a file, in one transaction, that leaves nothing behind when its transaction is rolled back,
 // and of which the same can be seen: it only changes the schema. Sequences and settings
 // of the session are not rolled back, or are when they should not be.
 func Undoable(text string) bool {
@@ -140,20 +142,19 @@ func (t *tracer) run(ctx context.Context, statements []statement.Statement) erro
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
-	alone := len(statements) == 1
+	alone := t.options.Transaction.Alone(len(statements))
 	for at, s := range statements {
-		switch {
-		case s.Begins() && t.open:
+		if s.Begins() && t.open {
 			t.trace.Steps = append(t.trace.Steps, Step{Statement: s, LockTimeout: "0"})
 			continue // it is the implicit transaction's until now, the file's from now on
-		case !t.open && !s.Begins() && (!alone || !s.OutsideTransactions()):
+		}
+		run := t.step
+		if alone && !t.open && !s.Begins() {
+			run = t.only
+		} else if !t.open && !s.Begins() {
 			if err := t.transaction(ctx, "begin"); err != nil {
 				return err
 			}
-		}
-		run := t.step
-		if alone && t.open {
-			run = t.only
 		}
 		if err := run(ctx, at, s, !alone); err != nil || t.trace.Failed != nil {
 			return err
@@ -182,15 +183,26 @@ func (t *tracer) end(ctx context.Context, last int) error {
 	return err
 }
 
-// only runs the only statement of a file. One that fails for no other reason than the
-// transaction that we put around it, such as a DO block that commits after each batch of
-// rows, is run again without one.
+// only runs a statement that the tool sends by itself, in a transaction of ours so that
+// its locks can be seen, unless it refuses one. One that fails for no other reason than
+// that, such as a DO block that commits after each batch of rows, is run again without.
 func (t *tracer) only(ctx context.Context, at int, s statement.Statement, inTransaction bool) error {
-	err := t.step(ctx, at, s, inTransaction)
-	if err != nil || t.trace.Failed == nil || t.trace.Failed.Code != "2D000" {
+	if s.OutsideTransactions() {
+		return t.step(ctx, at, s, inTransaction)
+	}
+	if err := t.transaction(ctx, "begin"); err != nil {
 		return err
 	}
-	t.trace.Failed, t.trace.Steps, t.trace.EndsItself = nil, nil, true
+	err := t.step(ctx, at, s, inTransaction)
+	switch {
+	case err != nil:
+		return err
+	case t.trace.Failed == nil:
+		return t.end(ctx, at)
+	case t.trace.Failed.Code != "2D000":
+		return nil
+	}
+	t.trace.Failed, t.trace.Steps, t.trace.EndsItself = nil, t.trace.Steps[:len(t.trace.Steps)-1], true
 	if err := t.transaction(ctx, "rollback"); err != nil {
 		return err
 	}
