@@ -1,12 +1,14 @@
 package listen_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/listen"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
@@ -129,5 +131,58 @@ func TestRefusesStrangers(t *testing.T) {
 	}
 	if heard := l.Close(); heard.Connections != 0 {
 		t.Errorf("%d connections", heard.Connections)
+	}
+}
+
+// TestTexts are several statements in one text: each is looked at, and the program finds
+// what it would find on the server itself.
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	l, err := listen.Open(t.Context(), d, &trace.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgconn.Connect(t.Context(), address(l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(text string) string {
+		all, err := conn.Exec(t.Context(), text).ReadAll()
+		var answer []string
+		for _, one := range all {
+			answer = append(answer, one.CommandTag.String())
+		}
+		var refused *pgconn.PgError
+		if errors.As(err, &refused) {
+			answer = append(answer, fmt.Sprintf("%s at %d", refused.Code, refused.Position))
+		} else if err != nil {
+			answer = append(answer, err.Error())
+		}
+		return strings.Join(answer, ", ") + " " + string(conn.TxStatus())
+	}
+	for _, c := range []struct{ text, want string }{
+		{"create index by_note on a (note);\nalter table a add check (id > 0); -- last", "CREATE INDEX, ALTER TABLE I"},
+		{"create table b (); select ü", "CREATE TABLE, 42703 at 27 I"},
+		{"select 'b'::regclass", "42P01 at 8 I"}, // it went with what failed
+		{"savepoint x; select 1", "25P01 at 0 I"},
+		{"create table c (id int primary key deferrable initially deferred); insert into c values (1), (1)", "CREATE TABLE, INSERT 0 2, 23505 at 0 I"},
+		{"begin; create table c ()", "BEGIN, CREATE TABLE T"},
+		{"savepoint x; select 1; release x", "SAVEPOINT, SELECT 1, RELEASE T"},
+		{"select 1; select oops", "SELECT 1, 42703 at 18 E"},
+		{"select 1; select 2", "25P02 at 0 E"},
+		{"rollback; select 1", "ROLLBACK, SELECT 1 I"},
+	} {
+		if got := run(c.text); got != c.want {
+			t.Errorf("%s: %s, want %s", c.text, got, c.want)
+		}
+	}
+	_ = conn.Close(t.Context())
+	heard := l.Close()
+	if s := heard.Trace.Steps; len(s) < 2 || !s[0].Statement.Is("create", "index") || !s[1].Statement.Is("alter") || len(s[1].Scanned) != 1 || len(s[1].Held) != 1 {
+		t.Errorf("%+v", s)
+	}
+	if heard.Err != nil {
+		t.Error(heard.Err)
 	}
 }

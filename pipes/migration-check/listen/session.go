@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
 )
 
@@ -31,6 +32,9 @@ type session struct {
 	parses   bool // a statement without a name, in this turn
 	reuses   bool // one of an earlier turn, which a look would wipe out
 	refused  *pgconn.PgError
+	parts    []statement.Statement // of a text of several; nil is one
+	before   int                   // characters of the text before the part
+	silent   bool                  // the program has not asked: it is told of errors only
 }
 
 // run works to the end of the connection, whoever ends it.
@@ -64,6 +68,9 @@ func (s *session) take(message pgproto3.FrontendMessage) bool {
 		return false
 	case *pgproto3.Query:
 		s.text, s.executes = m.String, true
+		if s.observer != nil && len(s.batch) == 0 {
+			s.parts = parts(m.String, s.status == 'T')
+		}
 	case *pgproto3.Parse:
 		s.prepared[m.Name] = m.Query
 		s.parses = s.parses || m.Name == ""
@@ -89,20 +96,29 @@ func (s *session) take(message pgproto3.FrontendMessage) bool {
 	return true
 }
 
-// turn hands a statement on, and its answer back.
+// turn hands on what the program has sent, and the answer back.
 func (s *session) turn(ctx context.Context) error {
+	work := s.statement
+	if len(s.parts) > 0 {
+		work = s.several
+	}
+	if err := work(ctx); err != nil {
+		return err
+	}
+	s.parts, s.refused = nil, nil
+	s.client.Send(&pgproto3.ReadyForQuery{TxStatus: s.status})
+	return s.client.Flush()
+}
+
+// statement hands one on, and looks at what it did.
+func (s *session) statement(ctx context.Context) error {
 	looks := s.observer != nil && s.executes && !s.reuses && s.status != 'E'
 	if looks {
 		if err := s.observer.Before(ctx, s.text, s.status == 'T'); err != nil {
 			return err
 		}
 	}
-	err := s.exchange(func(_ bool, status byte) bool {
-		if status != 0 {
-			s.status = status
-		}
-		return status != 0
-	})
+	err := s.exchange(s.ready)
 	if err != nil {
 		return err
 	}
@@ -111,9 +127,8 @@ func (s *session) turn(ctx context.Context) error {
 			return err
 		}
 	}
-	s.text, s.executes, s.reuses, s.awaited, s.refused = "", false, false, 0, nil
-	s.client.Send(&pgproto3.ReadyForQuery{TxStatus: s.status})
-	return s.client.Flush()
+	s.text, s.executes, s.reuses, s.awaited = "", false, false, 0
+	return nil
 }
 
 // exchange sends the turn and hands answers back until enough says so. It is told whether
@@ -144,7 +159,7 @@ func (s *session) exchange(enough func(done bool, status byte) bool) error {
 			s.awaited--
 			done = true
 		}
-		if status == 0 {
+		if _, failed := message.(*pgproto3.ErrorResponse); status == 0 && (failed || !s.silent) {
 			s.client.Send(message)
 		}
 		if enough(done, status) {
@@ -162,8 +177,11 @@ func (s *session) exchange(enough func(done bool, status byte) bool) error {
 	return s.client.Flush()
 }
 
-// note keeps a refusal.
+// note keeps a refusal. Its place is one in what the program has sent.
 func (s *session) note(m *pgproto3.ErrorResponse) {
+	if m.Position > 0 {
+		m.Position += int32(s.before)
+	}
 	s.refused = pgconn.ErrorResponseToPgError(m)
 	s.listener.mu.Lock()
 	defer s.listener.mu.Unlock()
