@@ -34,6 +34,9 @@ func errorOf(failed *tool.Failure, err error) error {
 
 // line is where a migration failed, as far as the server has told.
 func (c *check) line(failed *tool.Failure) int {
+	if failed.Line > 0 {
+		return failed.Line
+	}
 	m, found := c.head.Find(failed.Version)
 	if !found || failed.Position <= 0 {
 		return 0

@@ -38,6 +38,23 @@ func (c *check) openProgram() {
 	c.tool = t
 }
 
+// whose migrations are counted.
+func (c *check) whose() string {
+	if c.program != nil {
+		return "that " + c.tool.Name() + " knows"
+	}
+	return "in " + c.s.Folder
+}
+
+// acceptance is how a comment that accepts a finding is written.
+func (c *check) acceptance() string {
+	sign := "--"
+	if name := c.s.Tool; name == "django" || name == "alembic" || name == "rails" {
+		sign = "#"
+	}
+	return sign + " fearless:accept <rule> until=<date> <reason>"
+}
+
 // readProgram asks the tool about base and head. Where the base's migrations show that
 // one was taken away, that is said even when the head does not work for it.
 func (c *check) readProgram(ctx context.Context) error {

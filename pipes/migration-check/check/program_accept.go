@@ -1,12 +1,15 @@
 package check
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/rule"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
 	"bitbucket.org/fearless/pipes/shared/finding"
 )
 
@@ -44,7 +47,48 @@ func (c *check) own() {
 			f.Detail = rule.Find(f.Rule).Why + "\n" + remedy
 		}
 	}
-	c.findings = unique(c.findings)
+	c.findings = slices.DeleteFunc(unique(c.findings), c.usual)
+}
+
+// written is a CASCADE in SQL, and not that of on_delete=models.CASCADE.
+var written = regexp.MustCompile(`(?i)(?:^|[^.\w])cascade\b`)
+
+// usual tells a CASCADE that Django writes wherever it drops something, and which took
+// nothing else along.
+func (c *check) usual(f finding.Finding) bool {
+	if f.Rule != "M213" || c.tool.Name() != "django" {
+		return false
+	}
+	for _, m := range c.program.listing.Migrations {
+		if m.File == f.File && written.MatchString(m.Text) {
+			return false
+		}
+	}
+	for _, m := range c.migrated {
+		if m.File == f.File && slices.ContainsFunc(m.Trace.Steps, func(s trace.Step) bool {
+			return s.Statement.Line == f.Line && s.Statement.Has("cascade") && takesMore(s)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// takesMore tells whether a statement dropped what belongs to other tables than its own.
+func takesMore(s trace.Step) bool {
+	own := map[string]bool{}
+	for _, change := range s.Changes {
+		if o := change.Object(); o.Kind == "table" && s.Statement.Is("drop") {
+			own[o.Name] = true
+			own[o.Name+"_id_seq"] = true
+		} else if o.Kind == "column" && s.Statement.Is("alter") {
+			own[o.Parent] = true
+		}
+	}
+	return slices.ContainsFunc(s.Changes, func(change schema.Change) bool {
+		o := change.Object()
+		return change.Op == schema.Dropped && !own[o.Name] && !own[o.Parent]
+	})
 }
 
 // unique takes out findings that say the same of the same line: an operation may be

@@ -135,7 +135,7 @@ func (c *check) judge(ctx context.Context) error {
 		return err
 	}
 	c.result.Total = len(c.head.Migrations)
-	c.rt.Console.Info("Compared with %s: %s new of %d in %s", c.base.Why, count(len(c.new), "migration"), len(c.head.Migrations), c.s.Folder)
+	c.rt.Console.Info("Compared with %s: %s new of %d %s", c.base.Why, count(len(c.new), "migration"), len(c.head.Migrations), c.whose())
 	if err := c.integrity(ctx); err != nil {
 		return err
 	}

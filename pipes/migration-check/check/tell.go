@@ -54,7 +54,7 @@ func (c *check) conclude() error {
 		return fmt.Errorf("the check cannot judge this change: %w", unable(err))
 	case fails:
 		return exit.Refusedf("the verdict is %s: %s", r.Verdict, finding.Counted(r.Findings)).
-			Hint("Each finding says what to do. One that is meant to be is accepted by a comment at its statement: -- fearless:accept <rule> until=<date> <reason>")
+			Hint("Each finding says what to do. One that is meant to be is accepted by a comment at its statement: " + c.acceptance())
 	}
 	return nil
 }

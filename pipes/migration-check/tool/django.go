@@ -130,7 +130,7 @@ func (d django) listing(t told) (*Listing, error) {
 		}
 		for _, o := range m.Operations {
 			one.Operations = append(one.Operations, Operation{First: o.Line, Last: o.Last, Kind: o.Kind, Text: o.Text, OneWay: o.OneWay})
-			if o.OneWay {
+			if o.OneWay && one.NoWayBack == "" {
 				one.NoWayBack = o.Kind + " has no reverse"
 			}
 		}
@@ -232,14 +232,34 @@ func (d django) makes(dir string, t told, answer Answer) (*Missing, error) {
 			m.Lines = append(m.Lines, app+": "+what)
 		}
 	}
-	for _, file := range proposed.FindAllStringSubmatch(t.Missing.Out, -1) {
-		m.Files[filepath.Base(file[1])] = strings.TrimSpace(file[2]) + "\n"
+	for _, at := range proposed.FindAllStringSubmatchIndex(t.Missing.Out, -1) {
+		name, text := t.Missing.Out[at[2]:at[3]], t.Missing.Out[at[4]:at[5]]
+		m.Files[proposal(dir, name, t.Missing.Out[:at[0]])] = strings.TrimSpace(text) + "\n"
 	}
 	m.Text = strings.Join(m.Lines, "; ")
 	if m.Text == "" {
 		m.Text = "makemigrations would write one"
 	}
 	return m, nil
+}
+
+// proposal is the path of a file below the top of the project, which Django names before:
+// two apps may have files of one name.
+func proposal(dir, name, before string) string {
+	lines := strings.Split(before, "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		file := strings.TrimSpace(lines[i])
+		if filepath.Base(file) != name {
+			continue
+		}
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(dir, file)
+		}
+		if inside, ok := below(dir, file); ok {
+			return inside
+		}
+	}
+	return name
 }
 
 // explain adds the SQL of each operation, as sqlmigrate would print it.

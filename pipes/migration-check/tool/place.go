@@ -43,11 +43,41 @@ func Place(t *trace.Trace, operations []Operation) {
 	}
 }
 
+// Narrow puts steps of an operation of many lines on the one on which their SQL begins,
+// when it stands in the file as it was sent.
+func Narrow(t *trace.Trace, file string) {
+	lines := strings.Split(file, "\n")
+	passed := 0
+	for i := range t.Steps {
+		s := &t.Steps[i].Statement
+		begins, more, _ := strings.Cut(s.Text, "\n")
+		if begins = strings.TrimSpace(begins); s.Line == 0 || s.EndLine > len(lines) || len(begins) < lineScore {
+			continue
+		}
+		for at := max(s.Line, passed); at <= s.EndLine; at++ {
+			if strings.Contains(lines[at-1], begins) {
+				last := at + strings.Count(more, "\n")
+				if more != "" {
+					last++
+				}
+				s.At(at, min(last, s.EndLine))
+				passed = at
+				break
+			}
+		}
+	}
+}
+
+// lineScore is how many bytes a line needs to be told from others.
+const lineScore = 8
+
 // find is the operation of a statement; -1 is that none fits.
 func find(s statement.Statement, operations []Operation, from int) int {
-	text := statement.Words(s.Text)
+	text := ";" + statement.Words(s.Text) // which ends with one, too
 	for i, o := range operations {
-		if slices.ContainsFunc(o.SQL, func(sql string) bool { return !strings.HasPrefix(sql, "--") && statement.Words(sql) == text }) {
+		if slices.ContainsFunc(o.SQL, func(sql string) bool {
+			return !strings.HasPrefix(sql, "--") && strings.Contains(";"+statement.Words(sql), text) // it may be one of several in a text
+		}) {
 			return i
 		}
 	}

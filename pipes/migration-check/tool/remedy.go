@@ -6,6 +6,8 @@ func Remedies(name string) map[string]string { return remedies[name] }
 
 var remedies = map[string]map[string]string{
 	"django": {
+		"A01":  "Run makemigrations, or take the proposed file as it is, and commit it.",
+		"D03":  "Where rows have no value for what comes back, such as a NOT NULL field that RemoveField took away: AlterField with null=True or db_default before it. Where there is no way back, leave the reverse out.",
 		"M101": "Take the field out of the code with SeparateDatabaseAndState (state only), which needs a default or null in the database; drop the column with the release after that.",
 		"M104": "Add the new field beside the old one, write both, copy in batches, and remove the old one two releases later; or keep the column's name with db_column.",
 		"M105": "Keep the table's name with Meta.db_table.",
@@ -21,6 +23,7 @@ var remedies = map[string]map[string]string{
 		"M212": "RunPython in batches in a migration of its own with atomic = False, or a management command.",
 	},
 	"alembic": {
+		"A01":  "Run alembic revision --autogenerate, read what it wrote, and commit it.",
 		"M106": "Give the column server_default, or nullable=True until the old release is gone.",
 		"M108": "Keep server_default until the old release is gone.",
 		"M203": "op.create_check_constraint(…, postgresql_not_valid=True) in one revision, and op.execute(\"ALTER TABLE … VALIDATE CONSTRAINT …\") in the next.",
@@ -31,6 +34,7 @@ var remedies = map[string]map[string]string{
 		"M210": "One change per revision.",
 	},
 	"rails": {
+		"A01":  "Run db:migrate and commit the dump that it writes; for what no migration makes, add one.",
 		"M101": "Put the column into ignored_columns with this release, and remove it with the next.",
 		"M106": "Give the column a default, or null: true until the old release is gone.",
 		"M203": "add_check_constraint …, validate: false in one migration, validate_check_constraint in the next.",

@@ -56,6 +56,7 @@ type Failure struct {
 	File      string // in the folder
 	Direction Direction
 	Position  int32 // in the file, in characters from 1; 0 is not known
+	Line      int   // of a file that is a program, from 1; 0 is not known
 	Code      string
 	Err       error
 }

@@ -209,7 +209,7 @@ func (t *Trace) Strongest() (Lock, time.Duration) {
 	var from int
 	for at, s := range t.Steps {
 		for _, l := range s.Locks {
-			if l.Relation.Kind != "i" && l.Relation.Kind != "t" && l.Mode > strongest.Mode {
+			if l.Relation.Kind != "i" && l.Relation.Kind != "t" && l.Relation.Kind != "S" && l.Mode > strongest.Mode {
 				strongest, from = l, at
 			}
 		}

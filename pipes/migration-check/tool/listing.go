@@ -1,0 +1,74 @@
+package tool
+
+import (
+	"bitbucket.org/fearless/pipes/pipes/migration-check/folder"
+)
+
+// Listed is one migration as the tool tells of it.
+type Listed struct {
+	ID         string
+	File       string // in the clone; of those that packages bring "", and External
+	External   bool
+	Text       string
+	Digest     string   // of what it does; equal is no edit
+	Parents    []string // of the same line of migrations, as the tool names them
+	Replaces   []string // ids that a squash stands for
+	Planned    bool     // false: a squash stands for it
+	Operations []Operation
+	NoWayBack  string // why it has no down; "" is that it has one
+	app, name  string
+}
+
+// Listing is all of them.
+type Listing struct {
+	Migrations []Listed
+	Conflicts  []Conflict
+}
+
+// Conflict is where several migrations claim to be the last one, and the tool refuses.
+type Conflict struct {
+	Of     string   // such as an app; "" is the whole
+	Leaves []string // ids
+	Advice string   // what to do
+}
+
+// Missing is the answer to question (a).
+type Missing struct {
+	Text  string   // what is missing; "" is nothing
+	Lines []string // the same, one each
+	Files map[string]string
+}
+
+// Find looks one up.
+func (l *Listing) Find(id string) (Listed, bool) {
+	for _, m := range l.Migrations {
+		if m.ID == id {
+			return m, true
+		}
+	}
+	return Listed{}, false
+}
+
+// Folder is the listing of a work tree as the check sees folders.
+func (l *Listing) Folder(format, root string) *folder.Folder {
+	f := &folder.Folder{Format: folder.Format{Name: format, Down: true}, Path: ".", Root: root}
+	for _, m := range l.Migrations {
+		if !m.Planned {
+			continue
+		}
+		one := folder.Migration{Version: folder.Named(m.ID), Up: folder.Part{File: m.At(), Text: m.Text}}
+		if m.NoWayBack == "" && !m.External {
+			one.Down = one.Up
+		}
+		f.Migrations = append(f.Migrations, one)
+	}
+	return f
+}
+
+// At is the file, or what stands for one that is not in the clone.
+func (m Listed) At() string {
+	if m.External {
+		return "(" + m.ID + ")"
+	}
+	return m.File
+}

@@ -1,0 +1,163 @@
+package tool
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/folder"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/listen"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
+	"bitbucket.org/fearless/pipes/shared/exit"
+)
+
+// thorough is a framework that can do in one start what takes three otherwise: apply
+// everything, again, and tell whether a migration is missing.
+type thorough interface {
+	// everything tells how many runs went through, and what is missing after two.
+	everything(ctx context.Context, r *run) (a Answer, runs int, m *Missing, err error)
+}
+
+// UpTwice applies all that is pending, and then what is pending after that, which should
+// be nothing. The second error is that of the second run.
+func (p *Program) UpTwice(ctx context.Context, d *server.Database, f *folder.Folder) (first, second error) {
+	t, ok := p.framework.(thorough)
+	if !ok || f.Root == "" {
+		if err := p.Up(ctx, d, f); err != nil {
+			return err, nil
+		}
+		return nil, p.Up(ctx, d, f)
+	}
+	r := p.on(d, f.Root, nil)
+	answer, runs, missing, err := t.everything(ctx, r)
+	if err == nil && runs < 2 {
+		_, err = p.judge(ctx, d, f, Up, r, answer, p.all().line)
+	}
+	if runs == 0 {
+		return err, nil
+	}
+	if missing != nil {
+		p.missed = map[string]*Missing{d.Name: missing}
+	}
+	return nil, err
+}
+
+// Up applies all that is pending.
+func (p *Program) Up(ctx context.Context, d *server.Database, f *folder.Folder) error {
+	if f.Root == "" {
+		return ErrNothing // a base without the tool
+	}
+	_, err := p.apply(ctx, d, f, Up, p.all())
+	return err
+}
+
+// Step applies the last migration of the folder, or takes it back.
+func (p *Program) Step(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction) error {
+	_, err := p.Observe(ctx, d, f, direction, nil)
+	return err
+}
+
+// Observe is a step under observation. A step that fails is in the trace, too.
+func (p *Program) Observe(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, o *trace.Options) (*trace.Trace, error) {
+	m, ok := p.listings[f.Root].Find(f.Migrations[len(f.Migrations)-1].Version.String())
+	if !ok {
+		return nil, exit.Unablef("%s: %s is not in the listing", p.Name(), f.Migrations[len(f.Migrations)-1].Name())
+	}
+	c := p.up(m)
+	if direction == Down {
+		c = p.down(m)
+	}
+	if o == nil {
+		_, err := p.apply(ctx, d, f, direction, c)
+		return nil, err
+	}
+	r := p.on(d, f.Root, o)
+	answer, operations, err := p.explain(ctx, r, m, direction, c)
+	if err != nil {
+		return nil, err
+	}
+	if r.heard.Trace != nil {
+		Place(r.heard.Trace, operations)
+		Narrow(r.heard.Trace, m.Text)
+	}
+	return p.judge(ctx, d, f, direction, r, answer, c.line)
+}
+
+// apply runs a command that migrates.
+func (p *Program) apply(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, c command) (*trace.Trace, error) {
+	r := p.on(d, f.Root, nil)
+	answer, err := r.with(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return p.judge(ctx, d, f, direction, r, answer, c.line)
+}
+
+// judge tells what the end of a command that migrates means.
+func (p *Program) judge(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, r *run, answer Answer, line string) (*trace.Trace, error) {
+	t := r.heard.Trace
+	if t != nil && answer.Code == 0 && r.heard.Err != nil {
+		return nil, exit.Unablef("tracing `%s`: %w", line, d.Server().Explain(r.heard.Err))
+	}
+	if r.heard.Connections == 0 && (answer.Code == 0 || r.heard.Refused == nil) {
+		return nil, exit.Invalidf("`%s` ended with exit code %d without a connection to the scratch database: %s", line, answer.Code, answer.LastWords()).
+			Hint("It must take its database from DATABASE_URL, or from PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE. Hand them on under other names in the command: `DB_HOST=$PGHOST DB_PORT=$PGPORT …`.")
+	}
+	if answer.Code == 0 {
+		return t, nil
+	}
+	failed := p.failure(ctx, d, f, direction, answer, r.heard)
+	if t != nil {
+		failedAt(t, r.heard, failed)
+	}
+	return t, server.MissingExtension(failed)
+}
+
+// failedAt marks the statement that the server refused, or the end.
+func failedAt(t *trace.Trace, heard listen.Heard, failed *Failure) {
+	at := len(t.Steps) - 1
+	for i, s := range t.Steps {
+		if heard.Refused != nil && strings.Contains(heard.Query, s.Statement.Text) {
+			at = i
+		}
+	}
+	t.Failed = &trace.Failure{Step: at, Code: failed.Code, Err: failed.Err}
+	if t.Failed.Line = failed.Line; at >= 0 && failed.Line == 0 {
+		t.Failed.Line = t.Steps[at].Statement.Line
+	}
+}
+
+// failure tells which migration failed, and of what.
+func (p *Program) failure(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, answer Answer, heard listen.Heard) *Failure {
+	failed := &Failure{Direction: direction, Err: errors.New(answer.LastWords())}
+	var refused *pgconn.PgError
+	if heard.Refused != nil && (strings.Contains(answer.All, heard.Refused.Message) || heard.Refused.Code == "57P01") {
+		refused = heard.Refused
+		failed.Err, failed.Code = refused, refused.Code
+		if explained := d.Server().Explain(refused); errors.Is(explained, server.ErrLimit) {
+			failed.Err = explained
+		}
+	}
+	done := p.applied(ctx, d)
+	if p.Name() == "alembic" && done != nil {
+		done = p.listings[f.Root].ancestry(done)
+	}
+	migrations := slices.Clone(f.Migrations)
+	if direction == Down {
+		slices.Reverse(migrations)
+	}
+	for _, m := range migrations {
+		if done != nil && done[m.Version.String()] == (direction == Down) {
+			failed.Version, failed.File = m.Version, m.Up.File
+			if refused == nil {
+				failed.Line = lineIn(f.Root, answer.All, m.Up.File)
+			}
+			break
+		}
+	}
+	return failed
+}
