@@ -1,15 +1,10 @@
 package rollout_test
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
-
-	"github.com/google/go-cmp/cmp"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/lab"
@@ -21,37 +16,33 @@ const looks = 4
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
-// scene is a run that is disturbed, and what was there before.
-type scene struct {
-	name      string
-	before    string // the commit that runs, if any
-	commit    string
-	variables []string
-	code      exit.Code // of an undisturbed run
-	words     []string  // of the second run in any case
+var scenes = []lab.Scene{
+	{Name: "first create", Set: scene("", good1), Words: []string{"staging runs image"}},
+	{Name: "release", Set: scene(good1, good2), Words: []string{"staging runs image"}},
+	{Name: "failing release", Set: scene(good1, broken), Code: exit.Refused, Words: []string{"database is missing"}},
+	{Name: "preview", Set: scene(good1, good2, "ACTION=preview"), Words: []string{"nothing was changed"}},
+	{Name: "preview of nothing", Set: scene("", good1, "ACTION=preview"), Words: []string{"nothing was changed"}},
+	{Name: "destroy", Set: scene(good1, good1, "ACTION=destroy"), Words: []string{"staging of shop is gone"}},
 }
 
-var scenes = []scene{
-	{name: "first create", commit: good1, words: []string{"staging runs image"}},
-	{name: "release", before: good1, commit: good2, words: []string{"staging runs image"}},
-	{name: "failing release", before: good1, commit: broken, code: exit.Refused, words: []string{"database is missing"}},
-	{name: "preview", before: good1, commit: good2, variables: []string{"ACTION=preview"}, words: []string{"nothing was changed"}},
-	{name: "preview of nothing", commit: good1, variables: []string{"ACTION=preview"}, words: []string{"nothing was changed"}},
-	{name: "destroy", before: good1, commit: good1, variables: []string{"ACTION=destroy"}, words: []string{"staging of shop is gone"}},
-}
-
-func (s scene) run(l *place, plan fault.Plan) lab.Outcome {
-	return l.deploy(s.commit, plan, s.variables...)
-}
-
-// prepare makes the account in which the scene plays.
-func (s scene) prepare(t *testing.T) *place {
-	l := newPlaceAt(t, lab.Quick)
-	l.file(strings.Replace(stagingFile, "soak: 2m", "soak: 0m", 1))
-	if s.before != "" {
-		l.deploy(s.before, nil).Expect(t, exit.Passed)
+// scene is a run on a commit where another one runs already, unless before is blank.
+func scene(before, commit string, variables ...string) func(*testing.T) lab.Stage {
+	return func(t *testing.T) lab.Stage {
+		l := newPlaceAt(t, lab.Quick)
+		l.file(strings.Replace(stagingFile, "soak: 2m", "soak: 0m", 1))
+		at := lab.Stage{
+			Run:   func(plan fault.Plan) lab.Outcome { return l.deploy(commit, plan, variables...) },
+			State: l.State, Check: l.checkLedger,
+		}
+		if before == "" {
+			return at
+		}
+		l.deploy(before, nil).Expect(t, exit.Passed)
+		if !slices.Contains(variables, "ACTION=destroy") {
+			at.Guard = func() func() map[string]int { return l.Guard(serversStack) }
+		}
+		return at
 	}
-	return l
 }
 
 // TestEveryCallCanFail breaks runs at each of their AWS calls in turn and then runs the
@@ -60,57 +51,4 @@ func (s scene) prepare(t *testing.T) *place {
 //
 // It found, and fails without: that a stack under review, which has no tags, is ours to
 // remove; that a preview meets one; that a change set cannot be deleted while it is made.
-func TestEveryCallCanFail(t *testing.T) {
-	var runs atomic.Int64
-	calls := 0
-	t.Run("in", func(t *testing.T) {
-		for _, s := range scenes {
-			log, want := s.undisturbed(t)
-			calls += len(log)
-			for _, c := range lab.Sweep(log, looks) {
-				t.Run(fmt.Sprintf("%s/%s/%d", s.name, c.Name, c.N), func(t *testing.T) {
-					t.Parallel()
-					synctest.Test(t, func(t *testing.T) {
-						runs.Add(2)
-						s.breakAndRepeat(t, c.Plan(c.N), want)
-					})
-				})
-			}
-		}
-	})
-	lab.Say("deploy-env, simulated time: %d faults at %d AWS calls of %d kinds of runs, %d runs", len(fault.Kinds), calls, len(scenes), runs.Load())
-}
-
-// undisturbed is the scene without faults: its calls, and how the account looks after
-// two runs.
-func (s scene) undisturbed(t *testing.T) (log []fault.Call, want []string) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		l := s.prepare(t)
-		log = s.run(l, nil).Expect(t, s.code, s.words...).Calls
-		s.run(l, nil).Expect(t, s.code, s.words...)
-		want = l.State()
-	})
-	return log, want
-}
-
-func (s scene) breakAndRepeat(t *testing.T, plan fault.Plan, want []string) {
-	l := s.prepare(t)
-	stop := func() map[string]int { return nil }
-	if s.before != "" && !slices.Contains(s.variables, "ACTION=destroy") {
-		stop = l.Guard(serversStack)
-	}
-	first := s.run(l, plan)
-	if first.Code != s.code && first.Code != exit.Unable {
-		t.Errorf("the disturbed run ends with exit code %d", first.Code)
-	}
-	second := s.run(l, nil).Expect(t, s.code, s.words...)
-	stop()
-	l.checkLedger()
-	if diff := cmp.Diff(want, l.State()); diff != "" {
-		t.Errorf("the account after both runs (-want +got):\n%s", diff)
-	}
-	if t.Failed() {
-		t.Logf("the first run (exit code %d):\n%s\nthe second run (exit code %d):\n%s", first.Code, first.Log, second.Code, second.Log)
-	}
-}
+func TestEveryCallCanFail(t *testing.T) { lab.EveryCallCanFail(t, "deploy-env", looks, scenes...) }
