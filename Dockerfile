@@ -21,12 +21,16 @@ ENV CGO_ENABLED=0 GOTOOLCHAIN=local GOOS=linux GOMODCACHE=/cache/mod GOCACHE=/ca
 ARG GOPROXY
 COPY . .
 
+# Beside each program its stage puts the licences of all that is linked into it: who hands on a program has to hand on those,
+# too, and some of them want it said where the source is.
+
 # The agent that bakes put into images, for servers of either architecture. It carries no version: its digest is one of
 # the inputs of a bake, and a release of the pipes that leaves the agent as it is must not cause a bake of everything.
 FROM build AS boot
 RUN --mount=type=cache,target=/cache \
     for arch in amd64 arm64; do \
-      GOARCH=$arch go build -trimpath -buildvcs=false -ldflags "-s -w" -o /out/boot-linux-$arch ./boot || exit 1; \
+      GOARCH=$arch go build -trimpath -buildvcs=false -ldflags "-s -w" -o /out/boot-linux-$arch ./boot && \
+      go run ./tools/licences /out/boot-linux-$arch . /out/licences/boot || exit 1; \
     done
 
 FROM build AS build-lint-gate
@@ -34,7 +38,8 @@ ARG TARGETARCH
 ARG VERSION
 RUN --mount=type=cache,target=/cache \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
-      -o /out/lint-gate ./pipes/lint-gate
+      -o /out/lint-gate ./pipes/lint-gate && \
+    go run ./tools/licences /out/lint-gate . /out/licences
 
 # A program of its own under the GPL: unchanged, from pinned sources, with the licences of all that is in it and the
 # offer of their source.
@@ -49,35 +54,40 @@ ARG TARGETARCH
 ARG VERSION
 RUN --mount=type=cache,target=/cache \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
-      -o /out/ami-bake ./pipes/ami-bake
+      -o /out/ami-bake ./pipes/ami-bake && \
+    go run ./tools/licences /out/ami-bake . /out/licences
 
 FROM build AS build-deploy-env
 ARG TARGETARCH
 ARG VERSION
 RUN --mount=type=cache,target=/cache \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
-      -o /out/deploy-env ./pipes/deploy-env
+      -o /out/deploy-env ./pipes/deploy-env && \
+    go run ./tools/licences /out/deploy-env . /out/licences
 
 FROM build AS build-rollback
 ARG TARGETARCH
 ARG VERSION
 RUN --mount=type=cache,target=/cache \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
-      -o /out/rollback ./pipes/rollback
+      -o /out/rollback ./pipes/rollback && \
+    go run ./tools/licences /out/rollback . /out/licences
 
 FROM build AS build-test-env
 ARG TARGETARCH
 ARG VERSION
 RUN --mount=type=cache,target=/cache \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
-      -o /out/test-env ./pipes/test-env
+      -o /out/test-env ./pipes/test-env && \
+    go run ./tools/licences /out/test-env . /out/licences
 
 FROM build AS build-pipes
 ARG TARGETARCH
 ARG VERSION
 RUN --mount=type=cache,target=/cache \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
-      -o /out/pipes ./pipes
+      -o /out/pipes ./pipes && \
+    go run ./tools/licences /out/pipes . /out/licences
 
 FROM build AS build-migration-check
 ARG TARGETARCH
@@ -85,6 +95,7 @@ ARG VERSION
 RUN --mount=type=cache,target=/cache \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X bitbucket.org/fearless/pipes/shared/pipe.version=$VERSION" \
       -o /out/migration-check ./pipes/migration-check && \
+    go run ./tools/licences /out/migration-check . /out/licences && \
     GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w" -o /out/cluster ./tools/cluster
 
 # The PostgreSQL that migrations are tried on, 15, which is Debian 12's: old enough that what works there works on what
@@ -116,6 +127,7 @@ LABEL org.opencontainers.image.title="ami-bake" \
       org.opencontainers.image.description="Bakes a commit into a machine image"
 COPY --from=boot /out/ /
 COPY LICENSE pipes/ami-bake/pipe.yml pipes/ami-bake/README.md /
+COPY --from=build-ami-bake /out/licences/ /licences/ami-bake/
 COPY --from=build-ami-bake /out/ami-bake /ami-bake
 ENTRYPOINT ["/ami-bake"]
 
@@ -131,6 +143,7 @@ LABEL org.opencontainers.image.source="https://bitbucket.org/fearless/pipes" \
 COPY LICENSE pipes/lint-gate/pipe.yml pipes/lint-gate/README.md /
 COPY --from=golangci-lint /out/licences/ /licences/golangci-lint/
 COPY --from=golangci-lint /out/bin/ /usr/local/bin/
+COPY --from=build-lint-gate /out/licences/ /licences/lint-gate/
 COPY --from=build-lint-gate /out/lint-gate /usr/local/bin/lint-gate
 ENTRYPOINT ["/usr/local/bin/lint-gate"]
 
@@ -138,6 +151,7 @@ FROM pipe AS deploy-env
 LABEL org.opencontainers.image.title="deploy-env" \
       org.opencontainers.image.description="Brings an environment to its file with the image of a commit"
 COPY LICENSE pipes/deploy-env/pipe.yml pipes/deploy-env/README.md /
+COPY --from=build-deploy-env /out/licences/ /licences/deploy-env/
 COPY --from=build-deploy-env /out/deploy-env /deploy-env
 ENTRYPOINT ["/deploy-env"]
 
@@ -145,6 +159,7 @@ FROM pipe AS rollback
 LABEL org.opencontainers.image.title="rollback" \
       org.opencontainers.image.description="Brings back a commit that was live before"
 COPY LICENSE pipes/rollback/pipe.yml pipes/rollback/README.md /
+COPY --from=build-rollback /out/licences/ /licences/rollback/
 COPY --from=build-rollback /out/rollback /rollback
 ENTRYPOINT ["/rollback"]
 
@@ -152,6 +167,7 @@ FROM pipe AS test-env
 LABEL org.opencontainers.image.title="test-env" \
       org.opencontainers.image.description="Shows a commit under an address of its own, for a day"
 COPY LICENSE pipes/test-env/pipe.yml pipes/test-env/README.md /
+COPY --from=build-test-env /out/licences/ /licences/test-env/
 COPY --from=build-test-env /out/test-env /test-env
 ENTRYPOINT ["/test-env"]
 
@@ -161,6 +177,7 @@ LABEL org.opencontainers.image.title="pipes" \
       org.opencontainers.image.description="Bakes images and deploys them without downtime: the pipes for AWS in one image"
 COPY --from=boot /out/ /
 COPY LICENSE pipe.yml README.md /
+COPY --from=build-pipes /out/licences/ /licences/pipes/
 COPY --from=build-pipes /out/pipes /pipes
 ENTRYPOINT ["/pipes"]
 
@@ -170,5 +187,6 @@ LABEL org.opencontainers.image.title="migration-check" \
 COPY --from=postgres /root-of-image/ /
 ENV PATH=/usr/bin:/bin
 COPY LICENSE pipes/migration-check/pipe.yml pipes/migration-check/README.md /
+COPY --from=build-migration-check /out/licences/ /licences/migration-check/
 COPY --from=build-migration-check /out/migration-check /migration-check
 ENTRYPOINT ["/migration-check"]

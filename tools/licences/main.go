@@ -1,13 +1,14 @@
 // Command licences collects what has to go with a Go program that contains
-// modules of others: the licence texts of all modules linked into it, and where
-// its source is.
+// modules of others: the licence texts of all modules linked into it and of Go
+// itself, and where their source is.
 //
 //	go run ./tools/licences PROGRAM MODULE OUT
 //
 // PROGRAM is the program, MODULE the folder of the go.mod it was built from,
-// whose modules are in the module cache then, and OUT the folder to write:
-// <module>@<version>/LICENSE…, go.mod, go.sum, and a README with the offer of
-// the source that the GPL asks for.
+// whose modules are in the module cache or in its vendor folder then, and OUT
+// the folder to write: <module>@<version>/LICENSE… and a README that tells where
+// the source is. With a program that is not of MODULE but of others altogether,
+// go also go.mod, go.sum and the offer of the source that the GPL asks for.
 package main
 
 import (
@@ -20,8 +21,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -47,17 +51,13 @@ func collect(ctx context.Context, program, module, out string) error {
 	if err != nil {
 		return err
 	}
-	folders, err := cached(ctx, module)
+	folders, err := sources(ctx, module, info)
 	if err != nil {
 		return err
 	}
 	var without []string
-	for _, dep := range append(info.Deps, &info.Main) {
-		if dep.Replace != nil {
-			dep = dep.Replace
-		}
-		name := dep.Path + "@" + dep.Version
-		n, err := copyTexts(folders[name], filepath.Join(out, filepath.FromSlash(name)))
+	for name, folder := range folders {
+		n, err := copyTexts(folder, filepath.Join(out, filepath.FromSlash(name)))
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -66,31 +66,77 @@ func collect(ctx context.Context, program, module, out string) error {
 		}
 	}
 	if len(without) > 0 {
+		slices.Sort(without)
 		return fmt.Errorf("no licence text in %s", strings.Join(without, ", "))
+	}
+	readme := filepath.Join(out, "README")
+	if _, foreign := folders[nameOf(&info.Main)]; !foreign {
+		return explain(ours, info, readme)
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
 		if err := copyFile(filepath.Join(module, name), filepath.Join(out, name)); err != nil {
 			return err
 		}
 	}
-	return offer(info, filepath.Join(out, "README"))
+	return explain(offer, info, readme)
 }
 
-// cached are the folders of all modules in the module cache, by path@version.
-func cached(ctx context.Context, module string) (map[string]string, error) {
-	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-json", "all")
-	cmd.Dir = module
-	cmd.Stderr = os.Stderr
-	text, err := cmd.Output()
+func nameOf(m *debug.Module) string { return m.Path + "@" + m.Version }
+
+// library is the name that the standard library and the runtime go by.
+func library(info *buildinfo.BuildInfo) string { return "std@" + info.GoVersion }
+
+// sources are the folders of all that is linked into a program, by path@version,
+// except for the module itself.
+func sources(ctx context.Context, module string, info *buildinfo.BuildInfo) (map[string]string, error) {
+	root, err := ask(ctx, module, "env", "GOROOT")
 	if err != nil {
-		return nil, fmt.Errorf("go list: %w", err)
+		return nil, err
+	}
+	own, err := ask(ctx, module, "list", "-m")
+	if err != nil {
+		return nil, err
+	}
+	find, err := finder(ctx, module)
+	if err != nil {
+		return nil, err
+	}
+	folders := map[string]string{library(info): strings.TrimSpace(string(root))}
+	for _, m := range append(info.Deps, &info.Main) {
+		if m.Path == strings.TrimSpace(string(own)) {
+			continue
+		}
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		folders[nameOf(m)] = find(m)
+	}
+	return folders, nil
+}
+
+// finder tells where a module lies: in the vendor folder, if there is one, as for
+// the Go tool, else in the module cache. It is blank for one that is not there.
+func finder(ctx context.Context, module string) (func(*debug.Module) string, error) {
+	vendor := filepath.Join(module, "vendor")
+	if _, err := os.Stat(filepath.Join(vendor, "modules.txt")); err == nil {
+		return func(m *debug.Module) string {
+			folder := filepath.Join(vendor, filepath.FromSlash(m.Path))
+			if _, err := os.Stat(folder); err != nil {
+				return ""
+			}
+			return folder
+		}, nil
+	}
+	text, err := ask(ctx, module, "list", "-m", "-json", "all")
+	if err != nil {
+		return nil, err
 	}
 	folders := map[string]string{}
 	for decoder := json.NewDecoder(bytes.NewReader(text)); ; {
 		var m struct{ Path, Version, Dir string }
 		err := decoder.Decode(&m)
 		if errors.Is(err, io.EOF) {
-			return folders, nil
+			return func(m *debug.Module) string { return folders[nameOf(m)] }, nil
 		}
 		if err != nil {
 			return nil, err
@@ -99,11 +145,23 @@ func cached(ctx context.Context, module string) (map[string]string, error) {
 	}
 }
 
+// ask runs the Go tool in the folder of a module.
+func ask(ctx context.Context, module string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = module
+	cmd.Stderr = os.Stderr
+	text, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go %s: %w", strings.Join(args, " "), err)
+	}
+	return text, nil
+}
+
 // copyTexts copies the licence texts of a module, and says how many there were:
 // those at its top, or where nothing is, those further down.
 func copyTexts(from, to string) (n int, err error) {
 	if from == "" {
-		return 0, errors.New("not in the module cache")
+		return 0, errors.New("neither in the module cache nor in a vendor folder")
 	}
 	for _, pattern := range []string{"*", "*/*"} {
 		files, err := filepath.Glob(filepath.Join(from, pattern))
@@ -141,9 +199,9 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, text, 0o644)
 }
 
-// words of the offer. What go.sum names is the source to the byte, and the
-// module proxy hands it to anybody.
-var words = template.Must(template.New("offer").Parse(`{{.Main.Path}} {{.Main.Version}} is a program of its own, which the pipe starts and which is no part of it.
+// offer is what is told about a program of others. What go.sum names is the source
+// to the byte, and the module proxy hands it to anybody.
+var offer = template.Must(template.New("offer").Parse(`{{.Main.Path}} {{.Main.Version}} is a program of its own, which the pipe starts and which is no part of it.
 It is unchanged, and contains the modules whose licences lie beside this file, in folders of their names. Its own licence is
 in {{.Main.Path}}@{{.Main.Version}}.
 
@@ -158,8 +216,21 @@ source of this program to anybody who has the image, at no more than the cost of
 years from the day the image was published.
 `))
 
-// offer writes where the source of the program is.
-func offer(info *buildinfo.BuildInfo, file string) error {
+// ours is what is told about a program of ours.
+var ours = template.Must(template.New("ours").Parse(`The program {{.Name}} contains the Go modules listed here, and Go's standard library and runtime, {{.Library}}: all of them
+unchanged. The licence of each is in the folder of its name; that of {{.Name}} itself is in the file LICENSE of the image.
+
+Source code: anybody can fetch that of a module, to the byte that is in the program:
+
+{{range .Deps}}  go mod download {{.Path}}@{{.Version}}
+{{end}}
+Without Go, it is at https://proxy.golang.org/<module>/@v/<version>.zip, with an exclamation mark and a small letter for each
+capital letter of the module. Should a module not be had there any more, the maintainer whom the pipe's pipe.yml names gives
+its source to anybody who has the image, at no more than the cost of sending it.
+`))
+
+// explain writes where the source of the program is.
+func explain(words *template.Template, info *buildinfo.BuildInfo, file string) error {
 	var set []string
 	for _, s := range info.Settings {
 		if s.Key == "GOOS" || s.Key == "GOARCH" || s.Key == "CGO_ENABLED" {
@@ -167,7 +238,9 @@ func offer(info *buildinfo.BuildInfo, file string) error {
 		}
 	}
 	var text bytes.Buffer
-	err := words.Execute(&text, map[string]any{"Path": info.Path, "Main": info.Main, "Go": info.GoVersion, "Settings": strings.Join(set, " ")})
+	err := words.Execute(&text, map[string]any{
+		"Path": info.Path, "Name": path.Base(info.Path), "Main": info.Main, "Deps": info.Deps, "Go": info.GoVersion, "Library": library(info), "Settings": strings.Join(set, " "),
+	})
 	if err != nil {
 		return err
 	}
