@@ -108,7 +108,7 @@ func (c *check) fromScratch(ctx context.Context) error {
 		if _, merged := c.before.Find(failed.Version); !merged && needsRights(failed) {
 			id = "D10"
 		}
-		c.add(rule.Find(id).Finding(c.head.InClone(failed.File), c.line(failed), "On an empty database: %v%s", failed.Err, c.otherEngine()))
+		c.add(rule.Find(id).Finding(c.head.InClone(failed.File), c.line(failed), "On an empty database: %v%s", failed.Err, missingRole(failed.Err)+c.otherEngine()))
 		return nil
 	}
 	failed, err = c.failure(second)

@@ -92,7 +92,7 @@ func (t *trial) wanted(ctx context.Context) error {
 	}
 	if differs := schema.Compare(t.fromNothing, want); len(differs) > 0 {
 		t.notJudged("whether the difference was there at the base, and what SQL would settle it: that is for PostgreSQL only")
-		t.report(differs, nil, name)
+		t.report(differs, nil, want, name)
 		return nil
 	}
 	t.rt.Console.Success("%s and the migrations make the same schema", name)

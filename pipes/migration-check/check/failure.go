@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
 	"bitbucket.org/fearless/pipes/shared/exit"
@@ -51,6 +53,15 @@ func (c *check) line(failed *tool.Failure) int {
 
 // needsRights tells a refusal that a superuser would not have met.
 func needsRights(failed *tool.Failure) bool { return failed.Code == "42501" }
+
+// missingRole is a word to add when the server does not know a role.
+func missingRole(err error) string {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && (refused.Code == "42704" || refused.Code == "22023") && strings.HasPrefix(refused.Message, "role ") {
+		return "; if an administrator has made it in production, name it in ROLES"
+	}
+	return ""
+}
 
 // meetsRows tells a refusal that depends on the rows that are there.
 func meetsRows(code string) bool {

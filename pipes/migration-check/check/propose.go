@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -130,15 +129,17 @@ func (c *check) applied(ctx context.Context, have *server.Database, up []string,
 // writeProposal writes the files under the next version of the folder.
 func (c *check) writeProposal(note string, up, down []string) error {
 	place := outputs.Place{Dir: c.repo.Dir}
-	name := c.nextVersion() + "_proposal"
-	files := []struct{ name, text string }{{name + ".up.sql", note + strings.Join(up, ";\n") + ";\n"}}
-	if len(down) > 0 {
-		files = append(files, struct{ name, text string }{name + ".down.sql", strings.Join(down, ";\n") + ";\n"})
+	text := func(statements []string) string {
+		if len(statements) == 0 {
+			return ""
+		}
+		return strings.Join(statements, ";\n") + ";\n"
 	}
+	files := c.head.Write("proposal", note+text(up), text(down), time.Now())
 	c.rt.Console.Heading("Proposed migration")
 	for _, f := range files {
-		written, err := place.File(proposals+f.name, 0o644, func(w io.Writer) error {
-			_, err := io.WriteString(w, f.text)
+		written, err := place.File(proposals+f.Name, 0o644, func(w io.Writer) error {
+			_, err := io.WriteString(w, f.Text)
 			return err
 		})
 		if err != nil {
@@ -146,25 +147,7 @@ func (c *check) writeProposal(note string, up, down []string) error {
 			return nil //nolint:nilerr // said; the verdict stands without it
 		}
 		c.result.Proposal = append(c.result.Proposal, written)
-		c.rt.Console.Output(written, f.text)
+		c.rt.Console.Output(written, f.Text)
 	}
 	return nil
-}
-
-// nextVersion follows the folder's own scheme: a time, or a count with its zeros.
-func (c *check) nextVersion() string {
-	highest, any := c.head.Highest()
-	if !any {
-		return "000001"
-	}
-	last := c.head.Migrations[len(c.head.Migrations)-1]
-	if len(highest.String()) >= 14 {
-		return time.Now().UTC().Format("20060102150405")
-	}
-	digits, _, _ := strings.Cut(last.Up.File, "_")
-	n, err := strconv.Atoi(highest.String())
-	if err != nil {
-		return highest.String() + "1"
-	}
-	return fmt.Sprintf("%0*d", len(digits), n+1)
 }

@@ -34,6 +34,7 @@ type Result struct {
 
 	Migrations []Migration       `json:"migrations"` // new ones
 	Total      int               `json:"total"`      // of the folder
+	New        int               `json:"new"`        // those of them that the base does not have, tried or not
 	Findings   []finding.Finding `json:"findings"`
 	Accepted   []rule.Accepted   `json:"accepted"`
 	NotJudged  []string          `json:"not_judged"`
@@ -74,7 +75,7 @@ func (r *Result) Summary() string {
 	if r.Verdict == Error {
 		return "could not judge: " + firstLine(r.Reason)
 	}
-	line := fmt.Sprintf("%s: %s new of %d; findings: %s", r.Verdict, count(len(r.Migrations), "migration"), r.Total, finding.Counted(r.Findings))
+	line := fmt.Sprintf("%s: %s new of %d; findings: %s", r.Verdict, count(r.New, "migration"), r.Total, finding.Counted(r.Findings))
 	if n := len(r.Accepted); n > 0 {
 		line += fmt.Sprintf("; %d accepted", n)
 	}
@@ -104,7 +105,7 @@ func (r *Result) Outputs() []outputs.Variable {
 	}
 	return []outputs.Variable{
 		{Name: "MIGRATION_VERDICT", Value: string(r.Verdict)},
-		{Name: "MIGRATION_COUNT", Value: fmt.Sprint(len(r.Migrations))},
+		{Name: "MIGRATION_COUNT", Value: fmt.Sprint(r.New)},
 		{Name: "MIGRATION_SCHEMA_BEFORE", Value: r.Before},
 		{Name: "MIGRATION_SCHEMA_AFTER", Value: r.After},
 		{Name: "MIGRATION_OLD_RELEASE_RUNS", Value: runs},

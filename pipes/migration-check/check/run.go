@@ -134,7 +134,7 @@ func (c *check) judge(ctx context.Context) error {
 	if err := c.readAll(ctx, ready); err != nil {
 		return err
 	}
-	c.result.Total = len(c.head.Migrations)
+	c.result.Total, c.result.New = len(c.head.Migrations), len(c.new)
 	c.rt.Console.Info("Compared with %s: %s new of %d %s", c.base.Why, count(len(c.new), "migration"), len(c.head.Migrations), c.whose())
 	if err := c.integrity(ctx); err != nil {
 		return err
@@ -187,6 +187,11 @@ func (c *check) integrity(ctx context.Context) error {
 			return err == nil
 		},
 	})...)
+	for _, name := range c.head.Unversioned {
+		if _, touched := c.changes.File(c.head.InClone(name)); touched {
+			c.notJudged(c.head.InClone(name) + ": " + c.head.Format.Name + " applies it without a version, and it is not tried here")
+		}
+	}
 	return nil
 }
 

@@ -120,7 +120,7 @@ func (c *check) say() {
 		log.Warn("not judged: %s", what)
 	}
 	log.Heading("Verdict: %s", r.Verdict)
-	log.Info("%s, %d of them new; %s; %d accepted; %s not judged", count(r.Total, "migration"), len(r.Migrations),
+	log.Info("%s, %d of them new; %s; %d accepted; %s not judged", count(r.Total, "migration"), r.New,
 		"findings: "+finding.Counted(r.Findings).String(), len(r.Accepted), count(len(r.NotJudged), "thing"))
 	if r.OldReleaseRuns != nil && len(r.Migrations) > 0 {
 		if *r.OldReleaseRuns {
@@ -220,7 +220,7 @@ func (c *check) tell(ctx context.Context) {
 		Details: r.Summary(),
 		Data: []bitbucket.Datum{
 			bitbucket.Text("Verdict", string(r.Verdict)),
-			bitbucket.Number("New migrations", len(r.Migrations)),
+			bitbucket.Number("New migrations", r.New),
 			bitbucket.Number("Findings", len(r.Findings)),
 			bitbucket.Number("Accepted", len(r.Accepted)),
 			bitbucket.Number("Not judged", len(r.NotJudged)),

@@ -314,7 +314,7 @@ func (a *attempt) failed(ctx context.Context, failed *tool.Failure) error {
 	for _, f := range rule.Blocking(a.seen(nil), a.statements(), nil) {
 		a.add(f) // what the text alone says, such as the reason
 	}
-	id, message := "D02", fmt.Sprintf("On the base's schema: %v", failed.Err)
+	id, message := "D02", fmt.Sprintf("On the base's schema: %v%s", failed.Err, missingRole(failed.Err))
 	if needsRights(failed) {
 		id = "D10"
 	}

@@ -48,7 +48,7 @@ func (c *check) wanted(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	missing := c.report(differs, old, name)
+	missing := c.report(differs, old, want, name)
 	if missing {
 		return c.propose(ctx, database, want)
 	}
@@ -95,7 +95,7 @@ func (c *check) load(ctx context.Context, text, name string) (*schema.Snapshot, 
 			if missing := server.MissingExtension(err); exit.CodeOf(missing) == exit.Unable && len(exit.HintsOf(missing)) > 0 {
 				return nil, nil, missing
 			}
-			return nil, nil, exit.Refusedf("%s:%d cannot be applied to an empty database: %w", name, s.Line, err)
+			return nil, nil, exit.Refusedf("%s:%d cannot be applied to an empty database: %w%s", name, s.Line, err, missingRole(err))
 		}
 	}
 	if _, err := conn.Exec(ctx, "reset all"); err != nil { // a dump empties the search path
@@ -124,8 +124,8 @@ func (c *check) oldDrift(ctx context.Context) ([]schema.Change, error) {
 	return schema.Compare(c.atBase, want), nil
 }
 
-// report adds a finding for each difference, and tells whether one is new.
-func (c *check) report(differs, old []schema.Change, name string) bool {
+// report adds a finding for each difference, and tells whether a migration may be missing.
+func (c *check) report(differs, old []schema.Change, want *schema.Snapshot, name string) bool {
 	file := ""
 	if c.s.SchemaFile != "" {
 		file = c.s.SchemaFile
@@ -137,10 +137,27 @@ func (c *check) report(differs, old []schema.Change, name string) bool {
 			c.add(rule.Find("A03").Finding(file, line, "%s", difference(d, name)))
 			continue
 		}
-		missing = true
-		c.add(rule.Find("A01").Finding(file, line, "%s", difference(d, name)))
+		f := rule.Find("A01").Finding(file, line, "%s", difference(d, name))
+		if c.stale(d, want) {
+			f.Detail = "The new migrations change it; what is declared is what the base has.\nBring " + name + " up to date with them."
+		} else {
+			missing = true
+		}
+		c.add(f)
 	}
 	return missing
+}
+
+// stale tells what is declared as it was at the base, while the change's own migrations
+// make it otherwise: no migration is missing then.
+func (c *check) stale(d schema.Change, want *schema.Snapshot) bool {
+	if c.atBase == nil || len(c.new) == 0 {
+		return false
+	}
+	o := d.Object()
+	was, there := c.atBase.Find(o.Kind, o.Name)
+	is, declared := want.Find(o.Kind, o.Name)
+	return there == declared && was.Definition == is.Definition
 }
 
 // difference says which side lacks what.

@@ -55,7 +55,9 @@ type Folder struct {
 	Migrations []Migration // in the order in which they are applied
 	Ignored    []string    // names that look like migrations but are none to the tool
 	Others     []string    // names that do not
-	Twice      []Twice
+	// Unversioned are those that the tool applies when it finds them changed, or each time.
+	Unversioned []string
+	Twice       []Twice
 }
 
 // Twice is a version that two files of one direction claim.
@@ -72,7 +74,9 @@ func Read(format Format, dir string, files []File) *Folder {
 	for _, file := range f.Files {
 		parts := format.parse(file)
 		if len(parts) == 0 {
-			if looksLikeMigration(file.Name) {
+			if format.unversioned != nil && format.unversioned.MatchString(path.Base(file.Name)) {
+				f.Unversioned = append(f.Unversioned, file.Name)
+			} else if looksLikeMigration(file.Name) {
 				f.Ignored = append(f.Ignored, file.Name)
 			} else {
 				f.Others = append(f.Others, file.Name)

@@ -18,6 +18,8 @@ type Format struct {
 	Numeric bool
 	// Down: the format has down migrations.
 	Down bool
+	// unversioned are names of files that the tool applies without counting them.
+	unversioned *regexp.Regexp
 	// Without is how a file asks the tool for no transaction; "" where it need not.
 	Without string
 }
@@ -51,7 +53,7 @@ func parseGolangMigrate(f File) []parsed {
 // The formats of other tools, applied as plain SQL in their order.
 var (
 	// Flyway: V1.2__title.sql, and U1.2__title.sql to undo. Repeatable ones (R__) are not versioned.
-	Flyway = Format{Name: "flyway", Down: true, parse: parseFlyway}
+	Flyway = Format{Name: "flyway", Down: true, parse: parseFlyway, unversioned: regexp.MustCompile(`^(R__.*|(before|after)[A-Z][A-Za-z]*(__.*)?)\.sql$`)}
 	// Dbmate: 20260101120000_title.sql with "-- migrate:up" and "-- migrate:down" in it.
 	Dbmate = Format{Name: "dbmate", Numeric: true, Down: true, Without: "-- migrate:up transaction:false",
 		parse: sections(regexp.MustCompile(`^--\s*migrate:(up|down)\b`), dbmateTransaction)}

@@ -75,11 +75,23 @@ func (j *judge) history() {
 			case !p.was.Exists():
 			case !there || !p.is.Exists():
 				j.add("I02", "", 0, "The merged %s migration %s is gone.", p.what, j.Head.InClone(p.was.File))
-			case p.is.Text != p.was.Text && j.Dialect.Words(p.is.Text) != j.Dialect.Words(p.was.Text):
+			case p.is.Text == p.was.Text || j.Dialect.Words(p.is.Text) == j.Dialect.Words(p.was.Text):
+			case p.what == "down" && p.is.File != is.Up.File && j.Head.Format.Name == GolangMigrate.Name:
+				j.mended(p.was, p.is, was.Version)
+			default:
 				j.add("I01", p.is.File, firstDifference(p.was.Text, p.is.Text), "The merged %s migration of version %s was edited.", p.what, was.Version)
 			}
 		}
 	}
+}
+
+// mended is I01 for a down migration of golang-migrate, which keeps no checksums: databases
+// do not differ by it, and the next one that goes down runs what is there then.
+func (j *judge) mended(was, is Part, version Version) {
+	f := rule.Find("I01").Finding(j.Head.InClone(is.File), firstDifference(was.Text, is.Text), "The merged down migration of version %s was edited.", version)
+	f.Severity = finding.Warning
+	f.Detail = "It runs where somebody goes back later, and is not tried here, since its version is not new.\nTry it by hand, down and up again."
+	j.found = append(j.found, f)
 }
 
 // firstDifference is the line where the new text leaves the old one.
