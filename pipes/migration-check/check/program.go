@@ -22,6 +22,7 @@ type program struct {
 	old     string           // of the base; "" when there is no such project yet
 	listing *tool.Listing
 	was     *tool.Listing
+	refuses bool // the tool does, to apply what there is
 }
 
 // openProgram finds out whether the tool is a program.

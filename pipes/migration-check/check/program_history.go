@@ -88,11 +88,14 @@ func firstDifference(was, is string) int {
 	return len(now)
 }
 
-// conflict is I04: several last ones, at the newest of them.
+// conflict is I04: several last ones, at the newest of them. As many as there were before
+// are none of this change's making.
 func (c *check) conflict(conflict tool.Conflict) {
-	if slices.ContainsFunc(c.program.was.Conflicts, func(o tool.Conflict) bool { return slices.Equal(o.Leaves, conflict.Leaves) }) {
+	if slices.ContainsFunc(c.program.was.Conflicts, func(o tool.Conflict) bool { return o.Of == conflict.Of && len(o.Leaves) >= len(conflict.Leaves) }) {
+		c.program.refuses = c.program.refuses || c.tool.Name() != "alembic" // which upgrades several heads
 		return
 	}
+	c.program.refuses = true
 	file := ""
 	for _, id := range conflict.Leaves {
 		_, merged := c.program.was.Find(id)

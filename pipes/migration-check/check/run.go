@@ -216,5 +216,5 @@ func (c *check) dropsBookkeeping() bool {
 
 // refused tells a folder that the tool does not open at all.
 func (c *check) refused() bool {
-	return len(c.head.Twice) > 0 || c.program != nil && len(c.program.listing.Conflicts) > 0
+	return len(c.head.Twice) > 0 || c.program != nil && c.program.refuses
 }

@@ -1,7 +1,9 @@
 package tool
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,8 +33,16 @@ func (a alembic) check(ctx context.Context, r *run) (*Listing, error) {
 		return nil, err
 	}
 	if answer.Code != 0 {
-		return nil, exit.Refusedf("the project does not work, so nothing can be told about its migrations: `%s %s` ended with exit code %d: %s%s",
-			a.program, line, answer.Code, answer.LastWords(), where(r.dir, answer.All))
+		why := answer.LastWords() + where(r.dir, answer.All)
+		if lost := absent.FindString(answer.All); lost != "" { // in a warning, before a KeyError in the midst of Alembic
+			why = lost
+		}
+		err := exit.Refusedf("the project does not work, so nothing can be told about its migrations: `%s %s` ended with exit code %d: %s",
+			a.program, line, answer.Code, why)
+		if r.heard.Connections == 0 && strings.Contains(strings.ToLower(answer.All), "connect") {
+			err = err.Hint("If it looks for another database: let env.py take its URL from DATABASE_URL, or from PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE.")
+		}
+		return nil, err
 	}
 	if r.heard.Connections == 0 {
 		return nil, exit.Invalidf("`%s %s` worked on another database than the scratch one, so nothing was run on it", a.program, line).
@@ -41,8 +51,11 @@ func (a alembic) check(ctx context.Context, r *run) (*Listing, error) {
 	return a.listing(answer), nil
 }
 
+// absent is Alembic's word for a revision whose file is not there.
+var absent = regexp.MustCompile(`Revision \S+ referenced from .* is not present`)
+
 // field is a line of `alembic history --verbose`: "Parent: 1975ea83b712".
-var field = regexp.MustCompile(`^(Rev|Parent|Merges|Path|Also depends on): (.*)$`)
+var field = regexp.MustCompile(`^(Rev|Parent|Merges|Path|Also depends on|Branch names): (.*)$`)
 
 // list reads `alembic history --verbose`, newest first.
 func (a alembic) list(ctx context.Context, r *run) (*Listing, error) {
@@ -60,6 +73,7 @@ func (a alembic) list(ctx context.Context, r *run) (*Listing, error) {
 func (a alembic) listing(answer Answer) *Listing {
 	l := &Listing{}
 	var heads []string
+	meant := map[string]bool{} // lines that have a name, or say what they depend on
 	for line := range strings.Lines(answer.Out) {
 		m := field.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
 		if m == nil {
@@ -82,15 +96,64 @@ func (a alembic) listing(answer Answer) *Listing {
 			if m[2] != "<base>" {
 				one.Parents = strings.Split(strings.ReplaceAll(m[2], " ", ""), ",")
 			}
+		case "Also depends on":
+			one.DependsOn = strings.Split(strings.ReplaceAll(m[2], " ", ""), ",")
+			meant[one.ID] = true
+		case "Branch names":
+			meant[one.ID] = true
 		case "Path":
 			one.File = m[2]
 		}
 	}
 	slices.Reverse(l.Migrations)
-	if len(heads) > 1 {
-		l.Conflicts = []Conflict{{Leaves: heads, Advice: "Run `" + a.program + " merge heads` and commit what it writes."}}
-	}
+	l.order()
+	l.Conflicts = a.conflicts(l, heads, meant)
 	return l
+}
+
+// conflicts are heads that must be merged. Lines that begin by themselves, on purpose, may
+// each have a head.
+func (a alembic) conflicts(l *Listing, heads []string, meant map[string]bool) []Conflict {
+	var all []Conflict
+	lines := map[string][]string{}
+	for _, head := range heads {
+		line := ""
+		for id := range l.ancestry(map[string]bool{head: true}) {
+			if m, _ := l.Find(id); len(m.Parents) == 0 && meant[id] {
+				line = id
+			}
+		}
+		lines[line] = append(lines[line], head)
+	}
+	for _, line := range slices.Sorted(maps.Keys(lines)) {
+		if leaves := lines[line]; len(leaves) > 1 {
+			all = append(all, Conflict{Leaves: leaves, Advice: "Run `" + a.program + " merge heads` and commit what it writes."})
+		}
+	}
+	return all
+}
+
+// order puts each behind all that it needs, and leaves the rest as it is.
+func (l *Listing) order() {
+	var all []Listed
+	done := map[string]bool{}
+	var visit func(m Listed)
+	visit = func(m Listed) {
+		if done[m.ID] {
+			return
+		}
+		done[m.ID] = true
+		for _, id := range slices.Concat(m.Parents, m.DependsOn) {
+			if needed, ok := l.Find(id); ok {
+				visit(needed)
+			}
+		}
+		all = append(all, m)
+	}
+	for _, m := range l.Migrations {
+		visit(m)
+	}
+	l.Migrations = all
 }
 
 func (a alembic) all() command { return a.command("upgrade heads") }
@@ -98,11 +161,13 @@ func (a alembic) all() command { return a.command("upgrade heads") }
 func (a alembic) up(m Listed) command { return a.command("upgrade " + m.ID) }
 
 func (a alembic) down(m Listed) command {
-	to := "base"
-	if len(m.Parents) > 0 {
-		to = m.Parents[0]
+	switch len(m.Parents) {
+	case 0:
+		return a.command("downgrade " + m.ID + "@base") // of its own line
+	case 1:
+		return a.command("downgrade " + m.ID + "@" + m.Parents[0])
 	}
-	return a.command("downgrade " + to)
+	return a.command("downgrade " + m.Parents[0]) // a merge: to all of them
 }
 
 // applied is not told by Alembic, which keeps the last ones only: those and what is
@@ -129,9 +194,6 @@ func (l *Listing) ancestry(heads map[string]bool) map[string]bool {
 	return done
 }
 
-// operation is how `alembic check` writes one: ('add_column', None, 'users', Column(…)).
-var operation = regexp.MustCompile(`\('((?:add|remove|modify)_[a-z_]+)', ?(.*?)(?:\)\)|\)[,\]]|$)`)
-
 func (a alembic) missing(ctx context.Context, r *run) (*Missing, error) {
 	answer, err := r.with(ctx, a.command("check"))
 	if err != nil {
@@ -145,11 +207,8 @@ func (a alembic) missing(ctx context.Context, r *run) (*Missing, error) {
 		return nil, exit.Refusedf("`%s check` ended with exit code %d and says nothing about a migration: %s%s", a.program, answer.Code, answer.LastWords(), where(r.dir, answer.All))
 	}
 	found, _, _ = strings.Cut(found, "\n")
-	m := &Missing{Text: found}
-	for _, one := range operation.FindAllStringSubmatch(found, -1) {
-		m.Lines = append(m.Lines, one[1]+" "+strings.TrimRight(one[2], "()[], "))
-	}
-	return m, nil
+	lines := operations(found)
+	return &Missing{Text: cmp.Or(strings.Join(lines, "; "), found), Lines: lines}, nil
 }
 
 func (alembic) explain(ctx context.Context, r *run, m Listed, direction Direction, c command) (Answer, []Operation, error) {

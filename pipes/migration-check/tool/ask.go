@@ -40,6 +40,7 @@ func (p *Program) keep(dir string, listing *Listing) (*Listing, error) {
 			return nil, err
 		}
 	}
+	listing.beside()
 	if p.listings == nil {
 		p.listings = map[string]*Listing{}
 	}

@@ -35,6 +35,11 @@ func (d django) command(line string, environ ...string) command {
 	return command{d.program + " " + line, append([]string{"PYTHONDONTWRITEBYTECODE=1"}, environ...)}
 }
 
+// script runs ours within the project.
+func (d django) script(question string) command {
+	return d.command(`shell -c "$FEARLESS_SCRIPT"`, "FEARLESS_SCRIPT="+djangoScript, "FEARLESS_QUESTION="+question)
+}
+
 // told is what our script answers; what it did not come to is zero.
 type told struct {
 	Checked bool
@@ -74,7 +79,7 @@ func (d django) ask(ctx context.Context, r *run, question map[string]any) (told,
 	if err != nil {
 		return t, Answer{}, err
 	}
-	answer, err := r.with(ctx, d.command(`shell -c "$FEARLESS_SCRIPT"`, "FEARLESS_SCRIPT="+djangoScript, "FEARLESS_QUESTION="+string(text)))
+	answer, err := r.with(ctx, d.script(string(text)))
 	if err != nil {
 		return t, answer, err
 	}
@@ -152,8 +157,13 @@ func (d django) up(m Listed) command {
 	return d.command(fmt.Sprintf("migrate --no-input %s %s", m.app, m.name))
 }
 
-// down goes to the migration before; which of several does not matter.
+// down goes to the migration before; which of several does not matter. Where that would
+// take more back than the one, which manage.py cannot do, Django is asked itself.
 func (d django) down(m Listed) command {
+	if m.Beside {
+		question, _ := json.Marshal(map[string]any{"unapply": []string{m.app, m.name}}) // of strings, which do not fail
+		return d.script(string(question))
+	}
 	to := "zero"
 	if len(m.Parents) > 0 {
 		to = m.Parents[0]
@@ -172,10 +182,7 @@ func recorded(ctx context.Context, d *server.Database, query string) map[string]
 		return nil
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	rows, err := conn.Query(ctx, query)
-	if err != nil {
-		return nil
-	}
+	rows, _ := conn.Query(ctx, query) // whose error comes with the rows
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return map[string]bool{} // no table yet

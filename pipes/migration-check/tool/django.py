@@ -112,6 +112,17 @@ def fearless_missing():
     return {"code": code, "out": out.getvalue()}
 
 
+def fearless_unapply(app, name):
+    """Takes one migration back, and nothing beside it."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    graph, applied = executor.loader.graph, executor.loader.applied_migrations
+    plan = [(graph.nodes[key], True) for key in graph.backwards_plan((app, name)) if key in applied]
+    executor.migrate([(app, name)], plan=plan)
+
+
 def fearless():
     from django.core.management import call_command
     from django.db import connections
@@ -125,6 +136,8 @@ def fearless():
             json.dump(answer, file)
         os.replace(question["answer"] + ".new", question["answer"])
 
+    if "unapply" in question:
+        fearless_unapply(*question["unapply"])
     if "check" in question:
         call_command("check")
         told("checked", True)

@@ -12,6 +12,8 @@ type Listed struct {
 	Text       string
 	Digest     string   // of what it does; equal is no edit
 	Parents    []string // of the same line of migrations, as the tool names them
+	DependsOn  []string // ids of other lines that must be there before
+	Beside     bool     // others come after the same one
 	Replaces   []string // ids that a squash stands for
 	Planned    bool     // false: a squash stands for it
 	Operations []Operation
@@ -47,6 +49,21 @@ func (l *Listing) Find(id string) (Listed, bool) {
 		}
 	}
 	return Listed{}, false
+}
+
+// beside marks those that come after the same one as others: to go back to that one would
+// take those back, too.
+func (l *Listing) beside() {
+	after := map[string]int{}
+	key := func(m Listed, parent string) string { return m.app + "." + parent }
+	for _, m := range l.Migrations {
+		for _, parent := range m.Parents {
+			after[key(m, parent)]++
+		}
+	}
+	for i, m := range l.Migrations {
+		l.Migrations[i].Beside = len(m.Parents) == 1 && after[key(m, m.Parents[0])] > 1
+	}
 }
 
 // Folder is the listing of a work tree as the check sees folders.

@@ -104,7 +104,11 @@ func (p *Program) judge(ctx context.Context, d *server.Database, f *folder.Folde
 		return nil, exit.Unablef("tracing `%s`: %w", line, d.Server().Explain(r.heard.Err))
 	}
 	if r.heard.Connections == 0 && (answer.Code == 0 || r.heard.Refused == nil) {
-		return nil, exit.Invalidf("`%s` ended with exit code %d without a connection to the scratch database: %s", line, answer.Code, answer.LastWords()).
+		at := ""
+		if f.Root != p.Clone {
+			at = "at the base: "
+		}
+		return nil, exit.Invalidf("%s`%s` ended with exit code %d without a connection to the scratch database: %s", at, line, answer.Code, answer.LastWords()).
 			Hint("It must take its database from DATABASE_URL, or from PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE. Hand them on under other names in the command: `DB_HOST=$PGHOST DB_PORT=$PGPORT …`.")
 	}
 	if answer.Code == 0 {
@@ -126,7 +130,7 @@ func failedAt(t *trace.Trace, heard listen.Heard, failed *Failure) {
 		}
 	}
 	t.Failed = &trace.Failure{Step: at, Code: failed.Code, Err: failed.Err}
-	if t.Failed.Line = failed.Line; at >= 0 && failed.Line == 0 {
+	if t.Failed.Line = failed.Line; at >= 0 && heard.Refused != nil && failed.Code == heard.Refused.Code && t.Steps[at].Statement.Line > 0 {
 		t.Failed.Line = t.Steps[at].Statement.Line
 	}
 }
@@ -142,9 +146,29 @@ func (p *Program) failure(ctx context.Context, d *server.Database, f *folder.Fol
 			failed.Err = explained
 		}
 	}
+	if m, ok := p.culprit(ctx, d, f, direction, answer); ok {
+		failed.Version, failed.File = m.Version, m.Up.File
+		failed.Line = lineIn(f.Root, answer.All, m.Up.File)
+	}
+	return failed
+}
+
+// culprit is the migration that failed: the one in which the program's code was, else the
+// first one that is not done.
+func (p *Program) culprit(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, answer Answer) (folder.Migration, bool) {
+	in := places(f.Root, answer.All)
+	for i := len(in) - 1; i >= 0; i-- {
+		for _, m := range f.Migrations {
+			if m.Up.File == in[i].file {
+				return m, true
+			}
+		}
+	}
 	done := p.applied(ctx, d)
-	if p.Name() == "alembic" && done != nil {
-		done = p.listings[f.Root].ancestry(done)
+	if p.Name() == "alembic" {
+		if done = p.listings[f.Root].ancestry(done); len(done) == 0 {
+			return folder.Migration{}, false // all in one transaction, so none is done
+		}
 	}
 	migrations := slices.Clone(f.Migrations)
 	if direction == Down {
@@ -152,12 +176,8 @@ func (p *Program) failure(ctx context.Context, d *server.Database, f *folder.Fol
 	}
 	for _, m := range migrations {
 		if done != nil && done[m.Version.String()] == (direction == Down) {
-			failed.Version, failed.File = m.Version, m.Up.File
-			if refused == nil {
-				failed.Line = lineIn(f.Root, answer.All, m.Up.File)
-			}
-			break
+			return m, true
 		}
 	}
-	return failed
+	return folder.Migration{}, false
 }
