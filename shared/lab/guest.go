@@ -24,10 +24,15 @@ import (
 func (l *Lab) guest(ctx context.Context, b machine.Boot) {
 	u, err := contract.ParseUserData(b.UserData)
 	if err != nil { // a server to make an image of
+		if l.Builds != nil {
+			l.Builds(ctx, b)
+			return
+		}
 		<-ctx.Done()
 		return
 	}
-	if !sleep(ctx, l.Boot) {
+	l.drained.Do(l.drain)
+	if !Sleep(ctx, l.Boot) {
 		return
 	}
 	api := reach(b.Transport)
@@ -45,7 +50,7 @@ func (l *Lab) guest(ctx context.Context, b machine.Boot) {
 		delete(l.up, b.Instance)
 		l.mu.Unlock()
 	}()
-	if !sleep(ctx, l.Boot) || !l.answered(ctx, u, b) {
+	if !Sleep(ctx, l.Boot) || !l.answered(ctx, u, b) {
 		return
 	}
 	if l.Leaves != nil {
@@ -69,7 +74,7 @@ func (l *Lab) ails(u contract.UserData) string {
 func (l *Lab) answered(ctx context.Context, u contract.UserData, b machine.Boot) bool {
 	for _, group := range u.TargetGroups {
 		for !slices.ContainsFunc(l.Cloud.Targets(group), func(t elb.Target) bool { return t.Instance == b.Instance && t.State == "healthy" }) {
-			if !sleep(ctx, time.Second) {
+			if !Sleep(ctx, time.Second) {
 				return false
 			}
 		}
@@ -115,7 +120,8 @@ func (l *Lab) health(_ context.Context, c localcloud.Check) (int, error) {
 }
 
 // drain answers the lifecycle hooks of servers that leave, as their boot agents do when
-// the processes have ended. Without an answer each end takes five minutes.
+// the processes have ended. Without an answer each end takes five minutes. It begins with
+// the first server that has a role: accounts without one let weeks pass.
 func (l *Lab) drain() {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(l.T.Context()))
 	done := make(chan struct{})
@@ -123,7 +129,7 @@ func (l *Lab) drain() {
 	api := l.Reach().ASG
 	go func() {
 		defer close(done)
-		for sleep(ctx, 10*time.Second) {
+		for Sleep(ctx, 10*time.Second) {
 			for _, server := range l.Cloud.Instances() {
 				if l.Cloud.LifecycleState(server.ID) != "Terminating:Wait" {
 					continue

@@ -1,6 +1,6 @@
-// Package lab is an AWS account in simulated time, for tests of pipes that work on what
-// other pipes have made: images, environments, releases. Its servers do what the boot
-// agent does, as far as CloudFormation and the balancer can see it. Minutes pass in
+// Package lab is an AWS account in simulated time, for tests of pipes, also of those that
+// work on what others have made: images, environments, releases. Its servers do what the
+// boot agent does, as far as CloudFormation and the balancer can see it. Minutes pass in
 // milliseconds, so a test can play a night of releases.
 //
 // A lab is made inside a synctest bubble. It belongs to tests and is part of no program.
@@ -31,6 +31,7 @@ import (
 	"bitbucket.org/fearless/pipes/shared/image"
 	"bitbucket.org/fearless/pipes/shared/ledger"
 	"bitbucket.org/fearless/pipes/shared/localcloud"
+	"bitbucket.org/fearless/pipes/shared/localcloud/machine"
 	"bitbucket.org/fearless/pipes/shared/localcloud/machine/simulated"
 )
 
@@ -82,8 +83,13 @@ type Lab struct {
 	// state, and its log. Nil: nothing.
 	Leaves func(contract.UserData) (contract.State, string)
 
-	mu sync.Mutex
-	up map[string]string // role of the servers that do their work, by id
+	// Builds is what a server does that is told nothing of its role, as one that an image
+	// is made of. Nil: it waits for its end.
+	Builds func(context.Context, machine.Boot)
+
+	drained sync.Once
+	mu      sync.Mutex
+	up      map[string]string // role of the servers that do their work, by id
 }
 
 // New makes an account with all that account.yml makes for the application.
@@ -108,7 +114,6 @@ func Bare(t *testing.T, at Tempo) *Lab {
 			t.Error(err)
 		}
 	})
-	l.drain()
 	return l
 }
 
@@ -235,9 +240,10 @@ func (l *Lab) Records(environment string) []ledger.Record {
 }
 
 // Sleep lets simulated time pass.
-func (l *Lab) Sleep(d time.Duration) { sleep(l.T.Context(), d) }
+func (l *Lab) Sleep(d time.Duration) { Sleep(l.T.Context(), d) }
 
-func sleep(ctx context.Context, d time.Duration) bool {
+// Sleep waits in simulated time; false: the context ended first.
+func Sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

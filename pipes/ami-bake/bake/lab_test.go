@@ -23,11 +23,10 @@ import (
 	"bitbucket.org/fearless/pipes/boot/provision"
 	"bitbucket.org/fearless/pipes/pipes/ami-bake/bake"
 	"bitbucket.org/fearless/pipes/shared/contract"
-	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/lab"
 	"bitbucket.org/fearless/pipes/shared/localcloud"
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 	"bitbucket.org/fearless/pipes/shared/localcloud/machine"
-	"bitbucket.org/fearless/pipes/shared/localcloud/machine/simulated"
 	"bitbucket.org/fearless/pipes/shared/pipe"
 )
 
@@ -38,13 +37,11 @@ var quick = localcloud.Timing{
 	Terminating: 5 * time.Second, HiddenReads: 2,
 }
 
-// lab is an account in simulated time, a clone to bake, and the build servers' part of
+// place is an account in simulated time, a clone to bake, and the build servers' part of
 // the play: the boot agent's own code around a script that is a Go function. Make it
 // inside a synctest bubble.
-type lab struct {
-	t     *testing.T
-	cloud *localcloud.Cloud
-	clone string
+type place struct {
+	*lab.Lab
 	disks string
 
 	// script plays the provision script; the default takes 8 s and succeeds.
@@ -53,51 +50,30 @@ type lab struct {
 	silent bool
 }
 
-func newLab(t *testing.T, timing localcloud.Timing) *lab {
+func newPlace(t *testing.T, timing localcloud.Timing) *place {
 	t.Helper()
-	l := &lab{t: t, disks: t.TempDir()}
-	l.clone = l.copyClone()
+	l := &place{Lab: lab.Bare(t, lab.Tempo{Timing: timing}), disks: t.TempDir()}
+	l.Clone, l.Builds = l.copyClone(), l.guest
 	l.script = func(ctx context.Context, call provision.ScriptCall) (int, error) {
 		for i := range 4 {
 			fmt.Fprintf(call.Out, "step %d\n", i+1)
-			if !sleep(ctx, 2*time.Second) {
+			if !lab.Sleep(ctx, 2*time.Second) {
 				return -1, ctx.Err()
 			}
 		}
 		return 0, nil
 	}
-	var err error
-	if l.cloud, err = localcloud.New(localcloud.Options{Timing: timing, Machines: simulated.New(l.guest)}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := l.cloud.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	return l
 }
 
 // copyClone gives a pipeline a clone of its own.
-func (l *lab) copyClone() string {
-	l.t.Helper()
-	dir := l.t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(sample(l.t).dir)); err != nil {
-		l.t.Fatal(err)
+func (l *place) copyClone() string {
+	l.T.Helper()
+	dir := l.T.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(sample(l.T).dir)); err != nil {
+		l.T.Fatal(err)
 	}
 	return dir
-}
-
-// sleep waits in simulated time; false: the context ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // sampleRepo is a clone with two commits of the same tree and one that changes it,
@@ -159,67 +135,33 @@ func makeSample(t *testing.T) sampleRepo {
 	return repo
 }
 
-var (
-	removeLater []string
-	said        []string // figures to be seen without -v
-)
+var removeLater []string
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	for _, line := range said {
-		fmt.Println(line)
-	}
+	code := lab.Main(m)
 	for _, dir := range removeLater {
 		_ = os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }
 
-// outcome is one run of the pipe.
-type outcome struct {
-	code  exit.Code
-	log   string
-	calls []fault.Call
-}
+// role is that of account.yml for the pipe.
+const role = "fearless-" + lab.Application + "-ami-bake"
 
 // run runs the whole pipe, from its variables to its exit code.
-func (l *lab) run(plan fault.Plan, variables ...string) outcome {
+func (l *place) run(plan fault.Plan, variables ...string) lab.Outcome {
 	return l.runUntil(nil, plan, variables...)
 }
 
 // runUntil is run with a channel that plays SIGTERM.
-func (l *lab) runUntil(interrupt <-chan struct{}, plan fault.Plan, variables ...string) outcome {
-	repo := sample(l.t)
-	transport := &fault.Transport{Next: l.cloud.Transport(), Plan: plan}
-	var log safeBuffer
-	w := pipe.World{
-		Environ: append([]string{
-			"APPLICATION=shop", "COMMIT=" + repo.first, "BITBUCKET_PIPELINE_UUID={lab}",
-			"AWS_ENDPOINT_URL=http://cloud.local", "AWS_DEFAULT_REGION=us-east-1",
-			"AWS_ACCESS_KEY_ID=AKIALAB0000000000000", "AWS_SECRET_ACCESS_KEY=a-secret-of-the-lab",
-		}, variables...),
-		Dir: l.clone, Out: &log, Interrupt: interrupt, Transport: transport, Executable: repo.executable,
+func (l *place) runUntil(interrupt <-chan struct{}, plan fault.Plan, variables ...string) lab.Outcome {
+	repo := sample(l.T)
+	main := func(w pipe.World) int {
+		w.Executable = repo.executable
+		return pipe.Pipe[bake.Settings]{Name: bake.Name, Run: bake.Run}.Main(w)
 	}
-	code := pipe.Pipe[bake.Settings]{Name: bake.Name, Run: bake.Run}.Main(w)
-	return outcome{code: exit.Code(code), log: log.String(), calls: transport.Log()}
-}
-
-// safeBuffer takes lines from the pipe and its signal handler.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
+	usual := []string{"COMMIT=" + repo.first, "BITBUCKET_PIPELINE_UUID={lab}", "TIMEOUT="}
+	return l.Run(main, interrupt, plan, append(usual, variables...)...).Within(l.T, role)
 }
 
 var (
@@ -230,7 +172,7 @@ var (
 
 // guest is a build server: what the shell script of the user data does, done in Go,
 // and then the boot agent itself.
-func (l *lab) guest(ctx context.Context, b machine.Boot) {
+func (l *place) guest(ctx context.Context, b machine.Boot) {
 	if l.silent {
 		fmt.Fprintln(b.Console, "kernel: the disk is on fire")
 		return
@@ -310,9 +252,9 @@ func unpack(ctx context.Context, transport http.RoundTripper, url, digest, disk 
 }
 
 // available are the images that can be used.
-func (l *lab) available() []string {
+func (l *place) available() []string {
 	var ids []string
-	for _, img := range l.cloud.Images() {
+	for _, img := range l.Cloud.Images() {
 		if img.State == "available" {
 			ids = append(ids, img.ID)
 		}
@@ -322,31 +264,31 @@ func (l *lab) available() []string {
 
 // checkOneImage holds the account against what a bake may leave: one image with its
 // snapshot, answering for the commit and for its inputs, and nothing else.
-func (l *lab) checkOneImage(what string) {
-	l.t.Helper()
-	if ids := l.available(); len(ids) != 1 || len(l.cloud.Images()) != 1 || len(l.cloud.Snapshots()) != 1 {
-		l.t.Errorf("%s: images %v of %d, %d snapshots; want one of each", what, ids, len(l.cloud.Images()), len(l.cloud.Snapshots()))
+func (l *place) checkOneImage(what string) {
+	l.T.Helper()
+	if ids := l.available(); len(ids) != 1 || len(l.Cloud.Images()) != 1 || len(l.Cloud.Snapshots()) != 1 {
+		l.T.Errorf("%s: images %v of %d, %d snapshots; want one of each", what, ids, len(l.Cloud.Images()), len(l.Cloud.Snapshots()))
 	}
 	l.checkNothingElse(what)
-	index := l.cloud.Objects(l.cloud.Bucket())
-	if _, ok := index["images/shop/"+sample(l.t).first+".json"]; !ok || len(index) != 2 {
-		l.t.Errorf("%s: the index holds %d objects, and the commit's: %v", what, len(index), ok)
+	index := l.Cloud.Objects(l.Cloud.Bucket())
+	if _, ok := index["images/shop/"+sample(l.T).first+".json"]; !ok || len(index) != 2 {
+		l.T.Errorf("%s: the index holds %d objects, and the commit's: %v", what, len(index), ok)
 	}
 }
 
 // checkNothingElse makes sure that nothing temporary is left.
-func (l *lab) checkNothingElse(what string) {
-	l.t.Helper()
-	if left := l.cloud.Leftovers("image ami-", "snapshot snap-", "/images/shop/"); len(left) > 0 {
-		l.t.Errorf("%s: left behind:\n  %s", what, strings.Join(left, "\n  "))
+func (l *place) checkNothingElse(what string) {
+	l.T.Helper()
+	if left := l.Cloud.Leftovers("image ami-", "snapshot snap-", "/images/shop/"); len(left) > 0 {
+		l.T.Errorf("%s: left behind:\n  %s", what, strings.Join(left, "\n  "))
 	}
-	for _, img := range l.cloud.Images() {
+	for _, img := range l.Cloud.Images() {
 		if img.State != "available" {
-			l.t.Errorf("%s: image %s is %s", what, img.ID, img.State)
+			l.T.Errorf("%s: image %s is %s", what, img.ID, img.State)
 		}
 	}
-	packages, err := filepath.Glob(filepath.Join(l.clone, ".fearless", "package-*"))
+	packages, err := filepath.Glob(filepath.Join(l.Clone, ".fearless", "package-*"))
 	if err != nil || len(packages) > 0 {
-		l.t.Errorf("%s: packages left in the clone: %v %v", what, packages, err)
+		l.T.Errorf("%s: packages left in the clone: %v %v", what, packages, err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"bitbucket.org/fearless/pipes/shared/exit"
 	"bitbucket.org/fearless/pipes/shared/image"
+	"bitbucket.org/fearless/pipes/shared/lab"
 	"bitbucket.org/fearless/pipes/shared/ledger"
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 )
@@ -34,7 +35,7 @@ func sweeping(more ...string) []string { return slices.Concat(sweep, more) }
 // past makes images of every kind there is: four releases of production, of which the last
 // failed, one of staging, and what is needed for other reasons, or for none.
 func (a *album) past() {
-	a.t.Helper()
+	a.T.Helper()
 	for _, commit := range []string{"c1", "c2", "c3", "c4"} {
 		outcome := ledger.Live
 		if commit == "c4" {
@@ -49,8 +50,8 @@ func (a *album) past() {
 	a.add("unused")
 	a.addTo("shop-two", "theirs")
 	gone := a.add("gone") // but its snapshot is left
-	if _, err := a.ec2.DeregisterImage(a.t.Context(), &ec2.DeregisterImageInput{ImageId: &gone}); err != nil {
-		a.t.Fatal(err)
+	if _, err := a.api.EC2.DeregisterImage(a.T.Context(), &ec2.DeregisterImageInput{ImageId: &gone}); err != nil {
+		a.T.Fatal(err)
 	}
 	a.group(a.add("starts"))
 	a.wait(old)
@@ -58,43 +59,43 @@ func (a *album) past() {
 }
 
 func (a *album) expectImages(what string, names ...string) {
-	a.t.Helper()
+	a.T.Helper()
 	if diff := cmp.Diff(names, a.there()); diff != "" {
-		a.t.Errorf("%s (-want +got):\n%s", what, diff)
+		a.T.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
 
 func TestSweepOfOldImages(t *testing.T) {
-	story(t, quick, func(t *testing.T, l *lab) {
+	story(t, quick, func(t *testing.T, l *place) {
 		a := newAlbum(l)
 		a.past()
 		all := a.there()
-		told := l.run(nil, sweeping("COMMIT=")...).expect(t, exit.Passed,
+		told := l.run(nil, sweeping("COMMIT=")...).Expect(t, exit.Passed,
 			"Images of shop: 11, of which nothing needs 4",
 			"shop-c1: nothing needs it", "shop-c2: it was live in production on ", "shop-c3: it was live in production", "shop-c4: nothing needs it",
 			"shop-c0: it was live in staging", "shop-ended: nothing", "shop-runs: server i-", "shop-starts: a group starts servers from it, by version 1 of launch template lt-",
 			"shop-begun: a release to testing began with it and has no end yet", "shop-young: it is younger than 1h",
 			"and 1 snapshots of images that are gone", "CONFIRM: 'true' removes 4 images with 5 snapshots, 40.0 GiB (by the size of their disks")
 		a.expectImages("without CONFIRM", all...)
-		for _, call := range told.calls {
+		for _, call := range told.Calls {
 			if call.Service+":"+call.Action == "ec2:DeregisterImage" {
 				t.Error("without CONFIRM an image was deregistered")
 			}
 		}
 
-		l.run(nil, sweeping("CONFIRM=true")...).expect(t, exit.Passed, "Removed 4 images, 5 snapshots and 12 objects of the index: 40.0 GiB",
+		l.run(nil, sweeping("CONFIRM=true")...).Expect(t, exit.Passed, "Removed 4 images, 5 snapshots and 12 objects of the index: 40.0 GiB",
 			"Left are 7 images; nothing needs 0 of them", "old images removed: 4 of 4; images kept: 7")
 		a.expectImages("with CONFIRM", "c2", "c3", "c0", "runs", "begun", "two-theirs", "starts", "young")
 		a.checkWhole("c1", "c2", "c3", "c4", "c0", "ended", "runs", "starts", "begun", "unused", "young")
-		l.run(nil, sweeping("CONFIRM=true")...).expect(t, exit.Passed, "All 7 images are needed")
+		l.run(nil, sweeping("CONFIRM=true")...).Expect(t, exit.Passed, "All 7 images are needed")
 	})
 }
 
 // Who cannot read everything removes nothing, neither images nor what dead runs have left.
 func TestSweepRefuses(t *testing.T) {
 	lay := func(a *album, key string) {
-		if _, err := a.s3.PutObject(a.t.Context(), &s3.PutObjectInput{Bucket: aws.String(a.cloud.Bucket()), Key: &key}); err != nil {
-			a.t.Fatal(err)
+		if _, err := a.api.S3.PutObject(a.T.Context(), &s3.PutObjectInput{Bucket: aws.String(a.Cloud.Bucket()), Key: &key}); err != nil {
+			a.T.Fatal(err)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -109,18 +110,18 @@ func TestSweepRefuses(t *testing.T) {
 		"launch templates": {nil, fault.On("ec2:DescribeLaunchTemplateVersions", 1, fault.Error(403, "UnauthorizedOperation")), "starts servers from cannot be looked up"},
 		"servers":          {nil, fault.On("ec2:DescribeInstances", 1, fault.Error(403, "UnauthorizedOperation")), "which servers run old images"},
 		"a bucket of somebody else's": {func(a *album) {
-			for _, i := range a.cloud.Images() {
+			for _, i := range a.Cloud.Images() {
 				if i.Name == "shop-c1" {
-					_, err := a.ec2.CreateTags(a.t.Context(), &ec2.CreateTagsInput{Resources: []string{i.ID}, Tags: []types.Tag{{Key: aws.String(image.TagDeployed + "live"), Value: aws.String("x")}}})
+					_, err := a.api.EC2.CreateTags(a.T.Context(), &ec2.CreateTagsInput{Resources: []string{i.ID}, Tags: []types.Tag{{Key: aws.String(image.TagDeployed + "live"), Value: aws.String("x")}}})
 					if err != nil {
-						a.t.Fatal(err)
+						a.T.Fatal(err)
 					}
 				}
 			}
 		}, nil, "knows nothing of live"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			story(t, quick, func(t *testing.T, l *lab) {
+			story(t, quick, func(t *testing.T, l *place) {
 				a := newAlbum(l)
 				a.past()
 				if c.spoil != nil {
@@ -128,22 +129,22 @@ func TestSweepRefuses(t *testing.T) {
 				}
 				l.run(fault.On("ec2:CreateImage", 1, fault.KilledBefore), "COMMIT="+sample(t).changed) // a dead run
 				a.wait(old)
-				before := l.cloud.Leftovers()
-				l.run(c.plan, sweeping("CONFIRM=true")...).expect(t, exit.Unable, c.want)
-				if diff := cmp.Diff(before, l.cloud.Leftovers()); diff != "" {
+				before := l.Cloud.Leftovers()
+				l.run(c.plan, sweeping("CONFIRM=true")...).Expect(t, exit.Unable, c.want)
+				if diff := cmp.Diff(before, l.Cloud.Leftovers()); diff != "" {
 					t.Errorf("the sweep has changed something (-before +after):\n%s", diff)
 				}
 			})
 		})
 	}
 	bad := newBadSweep(t)
-	bad.expect(t, exit.Invalid, "KEEP", "1 is less than 2")
+	bad.Expect(t, exit.Invalid, "KEEP", "1 is less than 2")
 }
 
-func newBadSweep(t *testing.T) (o outcome) {
+func newBadSweep(t *testing.T) (o lab.Outcome) {
 	t.Helper()
 	sample(t)
-	synctest.Test(t, func(t *testing.T) { o = newLab(t, quick).run(nil, "ACTION=sweep", "KEEP=1") })
+	synctest.Test(t, func(t *testing.T) { o = newPlace(t, quick).run(nil, "ACTION=sweep", "KEEP=1") })
 	return o
 }
 
@@ -154,15 +155,15 @@ func TestSweepOfImagesIsKilled(t *testing.T) {
 	calls := 0
 	run := func(t *testing.T, n int) {
 		synctest.Test(t, func(t *testing.T) {
-			a := newAlbum(newLab(t, quick))
+			a := newAlbum(newPlace(t, quick))
 			for _, commit := range []string{"c1", "c2", "c3"} {
 				a.release("production", commit, a.add(commit), ledger.Live)
 			}
 			a.add("unused")
 			a.wait(old)
 			first := a.run(fault.At(n, fault.KilledAfter), sweeping("CONFIRM=true")...)
-			calls = max(calls, len(first.calls))
-			a.run(nil, sweeping("CONFIRM=true")...).expect(t, exit.Passed, "images kept: 2")
+			calls = max(calls, len(first.Calls))
+			a.run(nil, sweeping("CONFIRM=true")...).Expect(t, exit.Passed, "images kept: 2")
 			a.expectImages("in the end", "c2", "c3")
 			a.checkWhole("c1", "c2", "c3", "unused")
 		})
@@ -184,7 +185,7 @@ func TestSweepInAnyPast(t *testing.T) {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					p := &played{album: newAlbum(newLab(t, quick)), random: rand.New(rand.NewPCG(uint64(seed), 3)), ids: map[string]string{}, keep: 2 + seed%3, backs: map[string]int{}}
+					p := &played{album: newAlbum(newPlace(t, quick)), random: rand.New(rand.NewPCG(uint64(seed), 3)), ids: map[string]string{}, keep: 2 + seed%3, backs: map[string]int{}}
 					for range 40 {
 						p.step()
 					}
@@ -214,7 +215,7 @@ type played struct {
 }
 
 func (p *played) step() {
-	p.t.Helper()
+	p.T.Helper()
 	environment := []string{"production", "staging"}[p.random.IntN(2)]
 	switch what := p.random.IntN(14); {
 	case what < 3 || len(p.made) == 0:
@@ -236,7 +237,7 @@ func (p *played) step() {
 
 // rollBack returns to the one before, and holds the one that is left.
 func (p *played) rollBack(environment string) {
-	p.t.Helper()
+	p.T.Helper()
 	records := p.records(environment)
 	now, to := ledger.Running(records), ledger.Previous(records)
 	if to == nil {
@@ -244,29 +245,29 @@ func (p *played) rollBack(environment string) {
 	}
 	if !slices.Contains(p.there(), to.Start.Commit) {
 		if p.backs[environment] < p.keep-1 { // of KEEP one runs
-			p.t.Errorf("%s cannot go back to %s, %d times after a sweep: its image is gone", environment, to.Start.Commit, p.backs[environment]+1)
+			p.T.Errorf("%s cannot go back to %s, %d times after a sweep: its image is gone", environment, to.Start.Commit, p.backs[environment]+1)
 		}
 		return
 	}
 	p.backs[environment]++
-	if _, err := p.book(environment).Hold(p.t.Context(), ledger.Record{Commit: now.Start.Commit, Image: now.Start.Image}); err != nil {
-		p.t.Fatal(err)
+	if _, err := p.book(environment).Hold(p.T.Context(), ledger.Record{Commit: now.Start.Commit, Image: now.Start.Image}); err != nil {
+		p.T.Fatal(err)
 	}
 	p.release(environment, to.Start.Commit, to.Start.Image.ID, ledger.Live)
 }
 
 func (p *played) records(environment string) []ledger.Record {
-	p.t.Helper()
-	records, err := p.book(environment).All(p.t.Context(), time.Time{})
+	p.T.Helper()
+	records, err := p.book(environment).All(p.T.Context(), time.Time{})
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	return records
 }
 
 func (p *played) sweep() {
-	p.t.Helper()
-	p.run(nil, "ACTION=sweep", "CONFIRM=true", fmt.Sprint("KEEP=", p.keep), "BASE_MAX_AGE=6h").expect(p.t, exit.Passed)
+	p.T.Helper()
+	p.run(nil, "ACTION=sweep", "CONFIRM=true", fmt.Sprint("KEEP=", p.keep), "BASE_MAX_AGE=6h").Expect(p.T, exit.Passed)
 	p.checkWhole(p.made...)
 	clear(p.backs)
 	there := p.there()
@@ -274,7 +275,7 @@ func (p *played) sweep() {
 		records := p.records(environment)
 		need := func(why string, r ledger.Release) {
 			if !slices.Contains(there, r.Start.Commit) {
-				p.t.Errorf("%s of %s, %s, is gone; left are %v", why, environment, r.Start.Commit, there)
+				p.T.Errorf("%s of %s, %s, is gone; left are %v", why, environment, r.Start.Commit, there)
 			}
 		}
 		good := 0

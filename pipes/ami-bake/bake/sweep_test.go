@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/lab"
 	"bitbucket.org/fearless/pipes/shared/localcloud/fault"
 )
 
@@ -19,48 +20,59 @@ func TestSweep(t *testing.T) {
 		t.Run(fmt.Sprintf("killed at %d", n), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t, quick)
+				l := newPlace(t, quick)
 				l.run(fault.At(n, fault.KilledAfter))
-				before := len(l.cloud.Leftovers("image ami-", "snapshot snap-", "/images/shop/"))
+				before := len(l.Cloud.Leftovers("image ami-", "snapshot snap-", "/images/shop/"))
 
 				// A young leftover may be a living run's: it is counted, not touched.
-				l.run(nil, "ACTION=sweep").expect(t, exit.Passed, "; left: 0")
-				if after := len(l.cloud.Leftovers("image ami-", "snapshot snap-", "/images/shop/")); after < before {
+				l.run(nil, "ACTION=sweep").Expect(t, exit.Passed, "; left: 0")
+				if after := len(l.Cloud.Leftovers("image ami-", "snapshot snap-", "/images/shop/")); after < before {
 					t.Errorf("of %d things that may be in use, %d are left", before, after)
 				}
 				time.Sleep(2 * time.Hour) //nolint:forbidigo // simulated
-				l.run(nil, "ACTION=sweep", "COMMIT=").expect(t, exit.Passed, "Nothing of dead runs is left", "in use by other runs: 0; left: 0")
+				l.run(nil, "ACTION=sweep", "COMMIT=").Expect(t, exit.Passed, "Nothing of dead runs is left", "in use by other runs: 0; left: 0")
 				l.checkNothingElse("after the sweep")
 			})
 		})
 	}
 }
 
+// undisturbed are the calls of a bake in which nothing goes wrong.
+func undisturbed(t *testing.T) (calls []fault.Call) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l := newPlace(t, quick)
+		calls = l.run(nil).Expect(t, exit.Passed).Calls
+		l.checkOneImage("undisturbed")
+	})
+	return calls
+}
+
 // A sweep next to a running bake does it no harm.
 func TestSweepSparesTheLiving(t *testing.T) {
-	story(t, quick, func(t *testing.T, l *lab) {
-		done := make(chan outcome, 1)
+	story(t, quick, func(t *testing.T, l *place) {
+		done := make(chan lab.Outcome, 1)
 		go func() { done <- l.run(nil) }()
 		for range 30 {
 			time.Sleep(time.Second) //nolint:forbidigo // simulated
-			l.run(nil, "ACTION=sweep", "BITBUCKET_CLONE_DIR="+l.clone).expect(t, exit.Passed, "removed 0 servers, 0 failed images, 0 objects")
+			l.run(nil, "ACTION=sweep", "BITBUCKET_CLONE_DIR="+l.Clone).Expect(t, exit.Passed, "removed 0 servers, 0 failed images, 0 objects")
 		}
-		(<-done).expect(t, exit.Passed, "is baked for commit")
+		(<-done).Expect(t, exit.Passed, "is baked for commit")
 		l.checkOneImage("after both")
 	})
 }
 
 // Somebody else's server, objects and images stay where they are.
 func TestSweepSparesBystanders(t *testing.T) {
-	story(t, quick, func(t *testing.T, l *lab) {
+	story(t, quick, func(t *testing.T, l *place) {
 		l.run(fault.On("ec2:CreateImage", 1, fault.KilledBefore), "APPLICATION=shop-two")
 		time.Sleep(2 * time.Hour) //nolint:forbidigo // simulated
-		before := l.cloud.Leftovers()
-		l.run(nil, "ACTION=sweep").expect(t, exit.Passed, "removed 0 servers, 0 failed images, 0 objects")
-		if after := l.cloud.Leftovers(); len(before) < 2 || len(after) != len(before) {
+		before := l.Cloud.Leftovers()
+		l.run(nil, "ACTION=sweep").Expect(t, exit.Passed, "removed 0 servers, 0 failed images, 0 objects")
+		if after := l.Cloud.Leftovers(); len(before) < 2 || len(after) != len(before) {
 			t.Errorf("before %v, after %v", before, after)
 		}
-		l.run(nil, "ACTION=sweep", "APPLICATION=shop-two").expect(t, exit.Passed, "removed 1 servers")
+		l.run(nil, "ACTION=sweep", "APPLICATION=shop-two").Expect(t, exit.Passed, "removed 1 servers")
 		l.checkNothingElse("after the sweep of its own application")
 	})
 }
