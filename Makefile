@@ -15,7 +15,7 @@ race = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 TESTFLAGS ?= -p 2 -timeout 20m
 
 # Packages whose tests try hundreds of faults, of which only one in eight under the race detector.
-sweeps = $(sort $(addprefix ./,$(dir $(shell grep -rl --include='*_test.go' 'fault\.Sweep' pipes))))
+sweeps = $(sort $(addprefix ./,$(dir $(shell grep -rl --include='*_test.go' '^func TestEveryCallCanFail' pipes))))
 
 .PHONY: help demo test soak lint gate bench image docs docs-check ci need
 .DEFAULT_GOAL := help
