@@ -54,6 +54,23 @@ func (c *check) line(failed *tool.Failure) int {
 // needsRights tells a refusal that a superuser would not have met.
 func needsRights(failed *tool.Failure) bool { return failed.Code == "42501" }
 
+// sameFailure puts D01 on the line of D02 where the server has not told it and the same
+// file fails from nothing as on the base: there it was looked for, statement by statement.
+func (c *check) sameFailure() {
+	for i := range c.findings {
+		f := &c.findings[i]
+		if f.Rule != "D01" || f.Line != 0 {
+			continue
+		}
+		for _, other := range c.findings {
+			_, why, _ := strings.Cut(f.Message, ": ")
+			if other.Rule == "D02" && other.File == f.File && strings.Contains(other.Message, why) {
+				f.Line = other.Line
+			}
+		}
+	}
+}
+
 // missingRole is a word to add when the server does not know a role.
 func missingRole(err error) string {
 	var refused *pgconn.PgError

@@ -36,6 +36,7 @@ func (c *check) begin(ctx context.Context) {
 // conclude gives the verdict and prints it with what it rests on.
 func (c *check) conclude() error {
 	r := c.result
+	c.sameFailure()
 	r.Findings, r.Accepted = c.accept()
 	finding.Sort(r.Findings)
 	r.fill()

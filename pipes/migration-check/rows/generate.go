@@ -24,8 +24,8 @@ type column struct {
 	category     string
 	mod          int32
 	notNull      bool
-	own          bool // filled by a sequence, identity or expression
-	labels       []string
+	own          bool     // filled by a sequence, identity or expression
+	labels       []string // values of an enum, or those that a check names
 }
 
 // table is one to fill.
@@ -44,11 +44,21 @@ type foreign struct {
 	refers  []string
 }
 
-const catalogue = `select c.oid::int8, n.nspname || '.' || c.relname, quote_ident(n.nspname) || '.' || quote_ident(c.relname), quote_ident(a.attname),
+// catalogue lists the columns of all tables. Checks that name the values of one column, as
+// in x IN ('a', 'b'), or the least of them, are known by their form.
+const catalogue = `with named as (
+	  select k.conrelid, k.contypid, k.conkey[1] as att,
+	    (array_agg(replace(l.found[1], '''''', '''') order by l.n))[1:case when k.text ~ '= ANY' then 1000 else 1 end] as labels
+	  from (select *, pg_get_constraintdef(oid) as text from pg_constraint where contype = 'c' and (contypid <> 0 or cardinality(conkey) = 1)) k,
+	    regexp_matches(k.text, '''((?:[^'']|'''')*)''::', 'g') with ordinality l(found, n)
+	  where k.text ~ '= ANY|>= ''' and k.text !~ '<> ALL| NOT ' group by k.oid, k.conrelid, k.contypid, k.conkey, k.text)
+	select c.oid::int8, n.nspname || '.' || c.relname, quote_ident(n.nspname) || '.' || quote_ident(c.relname), quote_ident(a.attname),
 	  format_type(a.atttypid, a.atttypmod), coalesce(b.typname, t.typname)::text, coalesce(b.typcategory, t.typcategory)::text,
 	  case when t.typtype = 'd' then t.typtypmod else a.atttypmod end, a.attnotnull or t.typnotnull,
 	  a.attidentity <> '' or a.attgenerated <> '' or coalesce(pg_get_expr(d.adbin, d.adrelid) like 'nextval(%', false),
-	  coalesce((select array_agg(e.enumlabel::text order by e.enumsortorder) from pg_enum e where e.enumtypid = coalesce(b.oid, t.oid)), '{}')
+	  coalesce((select array_agg(e.enumlabel::text order by e.enumsortorder) from pg_enum e where e.enumtypid = coalesce(b.oid, t.oid)),
+	    (select k.labels from named k where k.conrelid = c.oid and k.att = a.attnum limit 1),
+	    (select k.labels from named k where t.typtype = 'd' and k.contypid = t.oid limit 1), '{}')
 	from pg_class c join pg_namespace n on n.oid = c.relnamespace
 	join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 	join pg_type t on t.oid = a.atttypid left join pg_type b on t.typtype = 'd' and b.oid = t.typbasetype

@@ -22,6 +22,8 @@ create table parted_1 partition of parted for values from (0) to (1000);
 create table log (version bigint);
 create table weird ("A b" text, "select" int not null);
 create table only_own (id serial primary key);
+create domain kind as text check (value in ('big', 'small'));
+create table named (status text not null check (status in ('new', 'it''s paid')), k kind not null, at date not null check (at >= '2026-01-01' and at < '2027-01-01'), note varchar(20) not null check (note <> ''));
 create table left_over (a int references right_over_not_there(id));
 `
 
@@ -45,14 +47,14 @@ func TestGenerateAndCompare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g.Tables != 7 || len(g.Empty) != 1 || !strings.Contains(g.Empty[0], "impossible") {
+	if g.Tables != 8 || len(g.Empty) != 1 || !strings.Contains(g.Empty[0], "impossible") {
 		t.Errorf("%+v", g)
 	}
 	before, err := rows.Take(t.Context(), conn, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for table, n := range map[string]int64{"public.parent": 3, "public.child": 3, "public.one_to_one": 3, "public.strict": 2, "public.parted": 3, "public.log": 0, "public.weird": 3, "public.only_own": 3} {
+	for table, n := range map[string]int64{"public.parent": 3, "public.child": 3, "public.one_to_one": 3, "public.strict": 2, "public.parted": 3, "public.log": 0, "public.weird": 3, "public.named": 3, "public.only_own": 3} {
 		if before[table].Count != n {
 			t.Errorf("%s has %d rows, want %d", table, before[table].Count, n)
 		}

@@ -216,10 +216,12 @@ func (j *blocking) rewrites(s trace.Step) {
 				}
 			}
 		}
-		j.add(id, line, r.Name, "%s is written anew, with %s.", r.Name, indexes(s, r))
+		j.add(id, line, r.Name, "%s is written anew%s.", r.Name, indexes(s, r))
 	}
 }
 
+// indexes are those that were written anew with the table. That of a column whose type
+// changes is made under another number, so none is not said.
 func indexes(s trace.Step, table trace.Relation) string {
 	n := 0
 	for _, r := range s.Rebuilt {
@@ -229,11 +231,11 @@ func indexes(s trace.Step, table trace.Relation) string {
 	}
 	switch n {
 	case 0:
-		return "no index"
+		return ""
 	case 1:
-		return "its index"
+		return ", with its index"
 	}
-	return "all its indexes"
+	return ", with all its indexes"
 }
 
 // scans is M203, M204, M206 and M217: an existing table is read as a whole while it, or
