@@ -142,8 +142,13 @@ func (f *Folder) New(base *Folder) []Migration {
 	return all
 }
 
-// InClone is a file's path from the top of the clone.
-func (f *Folder) InClone(name string) string { return path.Join(f.Path, name) }
+// InClone is a file's path from the top of the clone; "" is a file that is not known.
+func (f *Folder) InClone(name string) string {
+	if name == "" {
+		return ""
+	}
+	return path.Join(f.Path, name)
+}
 
 // looksLikeMigration tells apart a migration with a mistake in its name and a README.
 func looksLikeMigration(name string) bool {

@@ -2,6 +2,8 @@ package tool
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
@@ -50,6 +52,10 @@ func (c commands) list(ctx context.Context, r *run) (*Listing, error) {
 		m := Listed{ID: words[0], Planned: true}
 		if len(words) > 1 {
 			m.File = strings.Join(words[1:], " ")
+			if _, err := os.Stat(filepath.Join(r.dir, filepath.FromSlash(m.File))); err != nil && !filepath.IsAbs(m.File) {
+				return nil, exit.Invalidf("LIST_COMMAND printed %q, and there is no file %s in the clone", strings.TrimSpace(line), m.File).
+					Hint("It must print a line for each migration and nothing else: the id, a space, and the file's path from the top of the clone.")
+			}
 		}
 		if before != "" {
 			m.Parents = []string{before}

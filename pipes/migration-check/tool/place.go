@@ -81,6 +81,12 @@ func find(s statement.Statement, operations []Operation, from int) int {
 			return i
 		}
 	}
+	begins, _, _ := strings.Cut(s.Text, "\n")
+	for i := from; i < len(operations) && len(begins) >= lineScore; i++ {
+		if len(operations[i].SQL) == 0 && strings.Contains(operations[i].Text, strings.TrimSpace(begins)) {
+			return i // it stands there as it was sent
+		}
+	}
 	names := map[string]bool{}
 	for _, t := range s.Tokens {
 		if t.Kind == statement.Word || t.Kind == statement.Name {
