@@ -81,11 +81,8 @@ func find(s statement.Statement, operations []Operation, from int) int {
 			return i
 		}
 	}
-	begins, _, _ := strings.Cut(s.Text, "\n")
-	for i := from; i < len(operations) && len(begins) >= lineScore; i++ {
-		if len(operations[i].SQL) == 0 && strings.Contains(operations[i].Text, strings.TrimSpace(begins)) {
-			return i // it stands there as it was sent
-		}
+	if at := asSent(s, operations, from); at >= 0 {
+		return at
 	}
 	names := map[string]bool{}
 	for _, t := range s.Tokens {
@@ -107,6 +104,17 @@ func find(s statement.Statement, operations []Operation, from int) int {
 		return -1
 	}
 	return best
+}
+
+// asSent is the operation in which a statement stands as it was sent; -1 is none.
+func asSent(s statement.Statement, operations []Operation, from int) int {
+	begins, _, _ := strings.Cut(s.Text, "\n")
+	for i := from; i < len(operations) && len(begins) >= lineScore; i++ {
+		if len(operations[i].SQL) == 0 && strings.Contains(operations[i].Text, strings.TrimSpace(begins)) {
+			return i
+		}
+	}
+	return -1
 }
 
 // nameScore is what a name that both mention is worth; another word is worth 1.
