@@ -2,49 +2,22 @@ package autoscaling_test
 
 import (
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
-	"bitbucket.org/fearless/pipes/shared/localcloud/operation"
 	"bitbucket.org/fearless/pipes/shared/localcloud/resource"
 	"bitbucket.org/fearless/pipes/shared/localcloud/wire"
+	"bitbucket.org/fearless/pipes/shared/localcloud/wire/alone"
 )
 
-// within is the way to a service in the same process.
-type within struct{ http.Handler }
-
-func (h within) RoundTrip(r *http.Request) (*http.Response, error) {
-	in := r.Clone(r.Context())
-	in.RequestURI = r.URL.RequestURI()
-	if in.Body == nil {
-		in.Body = http.NoBody
-	}
-	recorder := httptest.NewRecorder()
-	h.ServeHTTP(recorder, in)
-	return recorder.Result(), nil
-}
-
-func (b *bench) client() *sdk.Client {
-	router := wire.NewRouter("us-east-1", wire.Hooks{
-		RequestID: func() string { return "r-1" },
-		Authorize: func(string, operation.Operation) *wire.Error { return nil },
-		Observe:   func(string, operation.Operation, int, string) {},
-	}, b.service.Wire())
-	return sdk.NewFromConfig(aws.Config{
-		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
-		HTTPClient: &http.Client{Transport: within{router}}, BaseEndpoint: aws.String("http://cloud.test"), RetryMaxAttempts: 1,
-	})
-}
+func (b *bench) client() *sdk.Client { return sdk.NewFromConfig(alone.Config(b.service.Wire())) }
 
 // activities are a group's, oldest first, as status, description, message.
 func (b *bench) activities(group string) (lines []string) {

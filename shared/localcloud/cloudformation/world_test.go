@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -15,15 +13,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	cfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 
 	"bitbucket.org/fearless/pipes/shared/localcloud/cloudformation"
-	"bitbucket.org/fearless/pipes/shared/localcloud/operation"
 	"bitbucket.org/fearless/pipes/shared/localcloud/resource"
 	"bitbucket.org/fearless/pipes/shared/localcloud/wire"
+	"bitbucket.org/fearless/pipes/shared/localcloud/wire/alone"
 	"bitbucket.org/fearless/pipes/shared/localcloud/world"
 )
 
@@ -166,14 +163,6 @@ type desk struct {
 	objects    map[string]string
 }
 
-type inProcess struct{ router *wire.Router }
-
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer := httptest.NewRecorder()
-	p.router.ServeHTTP(answer, r)
-	return answer.Result(), nil
-}
-
 // simulate runs a story in simulated time.
 func simulate(t *testing.T, story func(t *testing.T, d *desk)) {
 	t.Helper()
@@ -202,15 +191,7 @@ func newDesk(t *testing.T) *desk {
 		Zones:     []string{"us-east-1a", "us-east-1b"},
 		Groups:    d.fleet,
 	}, append(d.things.types(), d.fleet.groupType())...)
-	router := wire.NewRouter("us-east-1", wire.Hooks{
-		RequestID: func() string { return "r" },
-		Authorize: func(string, operation.Operation) *wire.Error { return nil },
-		Observe:   func(string, operation.Operation, int, string) {},
-	}, d.service.Wire())
-	d.client = cfn.New(cfn.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String("http://cloud.test"), HTTPClient: &http.Client{Transport: inProcess{router}},
-		Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", ""), RetryMaxAttempts: 1,
-	})
+	d.client = cfn.NewFromConfig(alone.Config(d.service.Wire()))
 	return d
 }
 
