@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -255,7 +256,7 @@ func (c *check) command(ctx context.Context, line string, more ...string) (out s
 	var ended *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		return "", 0, context.Cause(ctx)
+		return "", 0, fmt.Errorf("`%s` was still running: %w", line, context.Cause(ctx))
 	case errors.As(err, &ended) && ended.Exited():
 		return string(text) + stderr.String(), ended.ExitCode(), nil
 	case err != nil:

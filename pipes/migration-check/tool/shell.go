@@ -3,6 +3,7 @@ package tool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"strings"
 	"sync"
@@ -83,7 +84,7 @@ func (s Shell) Run(ctx context.Context, dir, line string, more []string) (Answer
 	var ended *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		return answer, context.Cause(ctx)
+		return answer, fmt.Errorf("`%s` was still running: %w", line, context.Cause(ctx))
 	case errors.As(err, &ended) && ended.Exited():
 		answer.Code = ended.ExitCode()
 		return answer, nil
