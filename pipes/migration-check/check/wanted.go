@@ -2,20 +2,16 @@ package check
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
-	"time"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/rule"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
 	"bitbucket.org/fearless/pipes/shared/exit"
 )
 
@@ -244,23 +240,10 @@ func lastWords(text string) string {
 // command runs a line of the team's in the clone, with the pipe's own environment, and
 // shows what it prints.
 func (c *check) command(ctx context.Context, line string, more ...string) (out string, code int, err error) {
-	cmd := exec.CommandContext(ctx, "sh", "-c", line)
-	cmd.Dir, cmd.Env = c.repo.Dir, append(slices.Clone(c.rt.World.Environ), more...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	text, err := cmd.Output()
-	c.rt.Console.Output("command", stderr.String())
-	var ended *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return "", 0, fmt.Errorf("`%s` was still running: %w", line, context.Cause(ctx))
-	case errors.As(err, &ended) && ended.Exited():
-		return string(text) + stderr.String(), ended.ExitCode(), nil
-	case err != nil:
-		return "", 0, exit.Unablef("%s: %w", line, err)
+	answer, err := tool.RunLine(ctx, c.repo.Dir, line, append(slices.Clone(c.rt.World.Environ), more...))
+	c.rt.Console.Output("command", answer.Err)
+	if err != nil || answer.Code == 0 {
+		return answer.Out, 0, err
 	}
-	return string(text), 0, nil
+	return answer.Out + answer.Err, answer.Code, nil
 }

@@ -22,7 +22,8 @@ type Shell struct {
 // Answer is how a command ended.
 type Answer struct {
 	Out  string // what it printed
-	All  string // with what it printed as an error, in order
+	Err  string // what it printed as an error
+	All  string // both, in order
 	Code int
 }
 
@@ -64,23 +65,28 @@ func (a Answer) aborted() string {
 	return reason
 }
 
-// Run runs a line in a folder. More variables come before those of the environment. That
-// a command ends with an exit code is no error.
+// Run runs a line in a folder. More variables come before those of the environment, of
+// which none leads to a database. That a command ends with an exit code is no error.
 func (s Shell) Run(ctx context.Context, dir, line string, more []string) (Answer, error) {
+	answer, err := RunLine(ctx, dir, line, append(overridden(s.Environ, more), more...))
+	if s.Log != nil {
+		s.Log(line, answer.All)
+	}
+	return answer, err
+}
+
+// RunLine is Run with this environment as it is.
+func RunLine(ctx context.Context, dir, line string, environ []string) (Answer, error) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", line)
-	cmd.Dir = dir
-	cmd.Env = append(overridden(s.Environ, more), more...)
+	cmd.Dir, cmd.Env = dir, environ
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
-	var out strings.Builder
+	var out, failed strings.Builder
 	all := &both{}
-	cmd.Stdout, cmd.Stderr = writers{&out, all}, all
+	cmd.Stdout, cmd.Stderr = writers{&out, all}, writers{&failed, all}
 	err := cmd.Run()
-	if s.Log != nil {
-		s.Log(line, all.text.String())
-	}
-	answer := Answer{Out: out.String(), All: all.text.String()}
+	answer := Answer{Out: out.String(), Err: failed.String(), All: all.text.String()}
 	var ended *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
