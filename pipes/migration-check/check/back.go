@@ -181,27 +181,36 @@ func (a *attempt) traceDown(ctx context.Context) (*trace.Trace, error) {
 // anew makes what the state was after the migration once more, from nothing: for what
 // only a finding needs, when the state is not what it was.
 func (a *attempt) anew(ctx context.Context, purpose string, use func(*server.Database) error) error {
-	d, err := a.server.Create(ctx, purpose)
+	d, err := a.atBaseAnew(ctx, purpose)
 	if err != nil {
 		return err
 	}
-	up := func(f *folder.Folder) error {
-		failed, err := a.failure(a.tool.Up(ctx, d, f))
-		if err == nil && failed != nil {
-			err = exit.Unablef("%s: it was applied to one database, and not to another like it: %w", a.file, failed)
-		}
-		return err
-	}
-	if err := up(a.check.before); err != nil {
-		return err
-	}
-	if _, err := a.fill(ctx, d); err != nil {
-		return err
-	}
-	if err := up(a.folder); err != nil {
+	if err := a.upAgain(ctx, d, a.folder); err != nil {
 		return err
 	}
 	return use(d)
+}
+
+// atBaseAnew makes another database at the base, with the rows that are to be in it now.
+func (a *attempt) atBaseAnew(ctx context.Context, purpose string) (*server.Database, error) {
+	d, err := a.server.Create(ctx, purpose)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.upAgain(ctx, d, a.check.before); err != nil {
+		return nil, err
+	}
+	_, err = a.fill(ctx, d)
+	return d, err
+}
+
+// upAgain applies what was applied before, elsewhere.
+func (a *attempt) upAgain(ctx context.Context, d *server.Database, f *folder.Folder) error {
+	failed, err := a.failure(a.tool.Up(ctx, d, f))
+	if err == nil && failed != nil {
+		err = exit.Unablef("%s: it was applied to one database, and not to another like it: %w", a.file, failed)
+	}
+	return err
 }
 
 func (a *attempt) downLine(ctx context.Context, failed *tool.Failure) (int, error) {

@@ -62,8 +62,8 @@ func (c *check) sameFailure() {
 		if f.Rule != "D01" || f.Line != 0 {
 			continue
 		}
+		_, why, _ := strings.Cut(f.Message, ": ")
 		for _, other := range c.findings {
-			_, why, _ := strings.Cut(f.Message, ": ")
 			if other.Rule == "D02" && other.File == f.File && strings.Contains(other.Message, why) {
 				f.Line = other.Line
 			}
