@@ -14,18 +14,22 @@ const (
 
 // Split cuts a file into its statements, as Split does for PostgreSQL.
 func (d Dialect) Split(text string) []Statement {
-	s := splitter{lexer: lexer{text: text, dialect: d}, lines: newLines(text)}
-	for s.statement() {
-	}
+	s := d.scan(text)
 	s.attachComments()
 	return s.all
 }
 
-// Comments are those of a text, whatever statements they are at.
-func (d Dialect) Comments(text string) []Comment {
-	s := splitter{lexer: lexer{text: text, dialect: d}, lines: newLines(text)}
+// scan reads a text to its end.
+func (d Dialect) scan(text string) *splitter {
+	s := &splitter{lexer: lexer{text: text, dialect: d}, lines: newLines(text)}
 	for s.statement() {
 	}
+	return s
+}
+
+// Comments are those of a text, whatever statements they are at.
+func (d Dialect) Comments(text string) []Comment {
+	s := d.scan(text)
 	var all []Comment
 	for _, c := range s.comments {
 		line, _ := s.lines.of(c.start)
