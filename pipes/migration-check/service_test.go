@@ -6,28 +6,28 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"bitbucket.org/fearless/pipes/pipes/migration-check/scratch"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
 )
 
 // service starts a PostgreSQL as a service container is one: on a port of this machine, with
 // a password. Its address is in SERVICE, host and port of that in SERVICE_HOST; it ends with
 // the story.
 func service(ts *testscript.TestScript, _ bool, _ []string) {
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	bin, err := server.Binaries("")
 	ts.Check(err)
-	if len(found) == 0 {
-		ts.Fatalf("there is no PostgreSQL here: apt-get install postgresql")
-	}
-	bin := found[len(found)-1]
 	dir, err := os.MkdirTemp("", "service-")
 	ts.Check(err)
 	ts.Defer(func() { _ = os.RemoveAll(dir) })
-	who := unprivileged(ts)
+	who, found := scratch.User("postgres")
+	if !found {
+		ts.Fatalf("there is no user postgres here")
+	}
 	password := filepath.Join(dir, "password")
 	ts.Check(os.WriteFile(password, []byte("s3cret\n"), 0o644)) //nolint:gosec // of a test
 	if who != nil {
@@ -51,20 +51,6 @@ func service(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Defer(func() { control("-m", "immediate", "stop") })
 	ts.Setenv("SERVICE_HOST", fmt.Sprintf("127.0.0.1:%d", port))
 	ts.Setenv("SERVICE", "postgres://postgres:s3cret@"+ts.Getenv("SERVICE_HOST")+"/postgres")
-}
-
-// unprivileged is who may run a PostgreSQL; nil is whoever we are.
-func unprivileged(ts *testscript.TestScript) *syscall.Credential {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	account, err := user.Lookup("postgres")
-	ts.Check(err)
-	uid, err := strconv.ParseUint(account.Uid, 10, 32)
-	ts.Check(err)
-	gid, err := strconv.ParseUint(account.Gid, 10, 32)
-	ts.Check(err)
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
 func freePort(ts *testscript.TestScript) int {

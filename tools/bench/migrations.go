@@ -131,16 +131,16 @@ func migration(n int) (up, down string) {
 
 // prepare makes a folder of binaries with a cluster beside it, as the image has.
 func (b *migrationBench) prepare(ctx context.Context) error {
-	installed, err := filepath.Glob("/usr/lib/postgresql/*/bin")
-	if err != nil || len(installed) == 0 {
-		return errors.New("there is no PostgreSQL here: apt-get install postgresql")
+	installed, err := server.Binaries("")
+	if err != nil {
+		return err
 	}
 	root := filepath.Dir(filepath.Dir(b.binaries))
 	if err := errors.Join(os.MkdirAll(b.binaries, 0o755), os.Chmod(root, 0o755)); err != nil { //nolint:gosec // the server's user reads them
 		return err
 	}
 	for _, name := range []string{"initdb", "postgres"} {
-		if err := os.Symlink(filepath.Join(installed[len(installed)-1], name), filepath.Join(b.binaries, name)); err != nil {
+		if err := os.Symlink(filepath.Join(installed, name), filepath.Join(b.binaries, name)); err != nil {
 			return err
 		}
 	}
