@@ -61,10 +61,11 @@ func started(p *Process) func(context.Context) bool {
 	}
 }
 
-// serve starts a server that waits for its end, after the commands given.
+// serve starts a server that waits for its end, after the commands given. It says that it is ready when the child
+// that a trap may name as $! runs.
 func serve(t *testing.T, p *Process, stack *undo.Stack, first string) {
 	t.Helper()
-	if err := p.Start(t.Context(), stack, started(p), shell, "-c", "exec 3>alive; "+first+" >ready; sleep 1000 & wait"); err != nil {
+	if err := p.Start(t.Context(), stack, started(p), shell, "-c", "exec 3>alive; "+first+" sleep 1000 & >ready; wait"); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Gone(); err != nil {
