@@ -37,6 +37,7 @@ create sequence numbers increment 5;
 create type pair as (a int, b text);
 create schema other;
 create table other.things (id int);
+create table a_name_as_long_as_people_make_them (a_column_whose_name_is_long_too_1 int, a_column_whose_name_is_long_too_2 int);
 `
 
 // changes are single changes with the lines that tell of them. Every kind that Atlas
@@ -69,6 +70,8 @@ var changes = []struct {
 	{"alter type pair add attribute c int", []string{"type public.pair changed"}},
 	{"drop schema other cascade", []string{"schema other dropped"}},
 	{"create extension citext", []string{"extension citext added"}},
+	{"alter table a_name_as_long_as_people_make_them drop column a_column_whose_name_is_long_too_2", // in full more than a name may have
+		[]string{"column public.a_name_as_long_as_people_make_them.a_column_whose_name_is_long_too_2 dropped"}},
 	{"alter table secret replica identity full", []string{"table public.secret changed"}},
 	{"alter table secret set (fillfactor = 70)", []string{"table public.secret changed"}},
 	{"alter table secret set unlogged", []string{"table public.secret changed"}},

@@ -16,9 +16,9 @@ with ns as (
                     where c.relkind = 'S' and d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'i')
                       and d.refclassid = 'pg_class'::regclass and (m.nspname || '.' || t.relname) = any ($1))
 )
-select 'schema' as kind, nspname as name, '' as parent, '' as definition, oid::int8, 0::int8 as number, '' as facts from ns
+select 'schema' as kind, nspname::text as name, '' as parent, '' as definition, oid::int8, 0::int8 as number, '' as facts from ns
 union all
-select 'extension', extname, '', extversion, oid::int8, 0, '' from pg_extension where extname <> 'plpgsql'
+select 'extension', extname::text, '', extversion, oid::int8, 0, '' from pg_extension where extname <> 'plpgsql'
 union all
 select case relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table' when 'S' then 'sequence' else 'table' end,
   name, nspname::text,
@@ -98,6 +98,6 @@ from pg_description d join rel r on r.oid = d.objoid and d.classoid = 'pg_class'
 union all
 select 'statistics', n.nspname || '.' || s.stxname, n.nspname::text, pg_get_statisticsobjdef(s.oid), s.oid::int8, 0, '' from pg_statistic_ext s join ns n on n.oid = s.stxnamespace
 union all
-select 'event trigger', evtname, '', evtevent || ' ' || evtfoid::regproc::text, oid::int8, 0, '' from pg_event_trigger where evtname <> 'fearless_trace'
+select 'event trigger', evtname::text, '', evtevent || ' ' || evtfoid::regproc::text, oid::int8, 0, '' from pg_event_trigger where evtname <> 'fearless_trace'
 union all
-select 'publication', pubname, '', puballtables::text, oid::int8, 0, '' from pg_publication
+select 'publication', pubname::text, '', puballtables::text, oid::int8, 0, '' from pg_publication
