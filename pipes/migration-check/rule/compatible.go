@@ -287,15 +287,6 @@ func (j *compatibility) enum(c schema.Change) {
 	}
 }
 
-func (j *compatibility) function(c schema.Change) {
-	switch {
-	case c.Op == schema.Dropped, c.Op == schema.Renamed:
-		j.add("M114", c, "The %s %s is gone.", c.Before.Kind, c.Before.Name)
-	case c.Op == schema.Changed && c.Before.Facts.Type != c.After.Facts.Type:
-		j.add("M114", c, "The %s %s returns %s instead of %s.", c.After.Kind, c.After.Name, c.After.Facts.Type, c.Before.Facts.Type)
-	}
-}
-
 // right is M116: grants that get fewer, and policies that let fewer rows through or may.
 func (j *compatibility) right(c schema.Change) {
 	if c.Kind() == "grant" {

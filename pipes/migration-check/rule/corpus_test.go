@@ -36,8 +36,11 @@ create view lonely as select id from p;
 create materialized view mat as select id from p;
 create unique index on mat (id);
 create function f(i int) returns int language sql as 'select i';
+create function more(i int, j int default 1) returns int language sql as 'select i';
+create function rows_of() returns table (a int, b text) language sql as 'select 1, null::text';
 create procedure pr() language plpgsql as 'begin end';
 create function trg() returns trigger language plpgsql as 'begin return new; end';
+create function stamp() returns trigger language plpgsql as 'begin return new; end';
 create function random_text() returns text language sql volatile as 'select random()::text';
 create function seven() returns int language sql volatile as 'select 7';
 create domain positive as int check (value > 0);
@@ -48,6 +51,7 @@ create table checked (id int not null check (id >= 10 and id < 20));
 create table safe (id int, who text);
 alter table safe enable row level security;
 create policy mine on safe using (who = current_user);
+create trigger stamp before update on safe for each row execute function stamp();
 grant select, insert on p to reader;
 insert into p values (1, 'x');
 insert into t select i, 'a', i, i::text, now(), 1, 'sad', 1 from generate_series(1, 10) i;
@@ -84,8 +88,19 @@ var corpus = []struct {
 		"alter type mood rename to old; create type mood as enum ('sad'); alter table t alter m type mood using 'sad'; alter table moods alter m type mood using 'sad'; drop type old"},
 		[]string{"alter type mood add value 'good'", "create type x as enum ('a'); drop type x"}},
 	{"M113", []string{"alter type mood add value 'good'", "alter type mood add value 'bad' before 'sad'"}, []string{"create type x as enum ('a')", "alter type mood rename value 'sad' to 'unhappy'"}},
-	{"M114", []string{"drop function f(int)", "drop function f; create function f(i int, j int) returns int language sql as 'select i'", "drop procedure pr", "alter function f rename to g"},
-		[]string{"create or replace function f(i int) returns int language sql as 'select i + 0'", "create function f(i text) returns int language sql as 'select 1'"}},
+	{"M114", []string{"drop function f(int)", "drop function f; create function f(i int, j int) returns int language sql as 'select i'", "drop procedure pr", "alter function f rename to g",
+		"drop function f; create function f(i int) returns text language sql as 'select 1'", "drop function f; create function f() returns int language sql as 'select 1'",
+		"drop function f; create function f(n int) returns int language sql as 'select n'", "drop function f; create function f(i text) returns int language sql as 'select 1'",
+		"create function f(i int, j text default 'x') returns int language sql as 'select i'", "create function f(i text) returns int language sql as 'select 1'",
+		"drop function rows_of; create function rows_of() returns table (a int) language sql as 'select 1'", "drop function f; create procedure f(i int) language sql as 'select 1'",
+		"drop procedure pr; create procedure pr(i int) language sql as 'select 1'", "drop function f; create function f(i int) returns setof int language sql as 'select i'",
+		"drop function rows_of; create function rows_of() returns table (a int, c text) language sql as 'select 1, null::text'", "drop function more; create function more(i int, j int) returns int language sql as 'select i'"},
+		[]string{"create or replace function f(i int) returns int language sql as 'select i + 0'", "create function f(i text, j text) returns int language sql as 'select 1'",
+			"drop function f; create function f(i int, j int default 3) returns int language sql as 'select i'", "drop function f; create function f(i bigint) returns bigint language sql as 'select i'",
+			"create or replace function f(i int) returns int immutable strict language sql as 'select i'", "alter function f volatile security definer",
+			"drop procedure pr; create procedure pr(i int default 1) language sql as 'select i'", "drop trigger stamp on safe; drop function stamp",
+			"drop function rows_of; create function rows_of() returns table (a int, b text, c int) language sql as 'select 1, null::text, 3'",
+			"create or replace function more(i int, j int default 2) returns int language sql as 'select i'", "create function other.f(i int, j int default 2) returns int language sql as 'select i'"}},
 	{"M115", []string{"drop view v; create view v as select id, a from t", "alter view v rename a to b"},
 		[]string{"create or replace view v as select id, a, c, b from t", "drop view v; alter table t alter a type text; create view v as select id, a, c from t", "drop view v; create view v as select id, a, c from t where true"}},
 	{"M116", []string{"revoke insert on p from reader", "alter table t enable row level security", "drop policy mine on safe", "create policy less on safe as restrictive using (id > 0)"},

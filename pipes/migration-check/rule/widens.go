@@ -19,6 +19,9 @@ var wider = map[string][]string{
 // widens tells whether every value, parameter and comparison of the old type does for the
 // new one, too.
 func widens(from, to string) bool {
+	if from == to {
+		return true
+	}
 	a, b := typeForm.FindStringSubmatch(from), typeForm.FindStringSubmatch(to)
 	if a == nil || b == nil || a[4] != b[4] || a[5] != b[5] {
 		return false

@@ -49,6 +49,16 @@ type Facts struct {
 	Labels     []string `json:"labels"`
 	Of         int64    `json:"of"`      // the relation whose columns are meant
 	Numbers    []int64  `json:"numbers"` // of the columns, in it
+
+	Arguments []Argument `json:"arguments"` // of a function, in and out
+	Required  int        `json:"required"`  // how many of those that go in a call must give
+}
+
+// Argument is one of a function.
+type Argument struct {
+	Name string `json:"name"` // "" is none
+	Type string `json:"type"`
+	Mode string `json:"mode"` // i: in, o: out, b: both, v: variadic, t: a column of the table that it returns
 }
 
 // FillsItself tells a column that an INSERT may leave out.

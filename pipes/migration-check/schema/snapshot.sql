@@ -68,7 +68,9 @@ union all
 select case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end,
   n.nspname || '.' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', n.nspname::text,
   case when p.prokind = 'a' then 'aggregate' else pg_get_functiondef(p.oid) end, p.oid::int8, 0,
-  json_build_object('type', pg_get_function_result(p.oid))::text
+  json_build_object('type', pg_get_function_result(p.oid), 'required', p.pronargs - p.pronargdefaults, 'arguments',
+    (select json_agg(json_build_object('name', coalesce(p.proargnames[a.n], ''), 'type', format_type(a.type, null), 'mode', coalesce(p.proargmodes[a.n]::text, 'i')) order by a.n)
+     from unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) with ordinality a(type, n)))::text
 from pg_proc p join ns n on n.oid = p.pronamespace where not exists (select 1 from ext e where e.classid = 'pg_proc'::regclass and e.objid = p.oid)
 union all
 select 'trigger', r.name || '.' || t.tgname, r.name, pg_get_triggerdef(t.oid) || case t.tgenabled when 'O' then '' else ' enabled: ' || t.tgenabled::text end, t.oid::int8, 0, ''
