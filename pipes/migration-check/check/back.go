@@ -126,7 +126,7 @@ func (a *attempt) downAndUp(ctx context.Context, d *server.Database) (same bool,
 	for _, loss := range losses {
 		a.add(rule.Find("D06").Finding(down, 0, "After up and down: %s.", loss.Text))
 	}
-	restored, err := a.again(ctx, d, down)
+	restored, err := a.again(ctx, d, down, left)
 	// Rows that the migration itself has written are there twice now, or not any more.
 	return restored && len(left) == 0 && len(losses) == 0 && !a.writes(), err
 }
@@ -141,8 +141,9 @@ func (a *attempt) writes() bool {
 	return false
 }
 
-// again is D05; true is that the schema is the same as after the first up.
-func (a *attempt) again(ctx context.Context, d *server.Database, down string) (same bool, err error) {
+// again is D05; true is that the schema is the same as after the first up. What the down has
+// left otherwise has been said.
+func (a *attempt) again(ctx context.Context, d *server.Database, down string, left []schema.Change) (same bool, err error) {
 	failed, err := a.failure(a.tool.Step(ctx, d, a.folder, tool.Up))
 	if err != nil {
 		return false, err
@@ -157,10 +158,17 @@ func (a *attempt) again(ctx context.Context, d *server.Database, down string) (s
 	}
 	a.spareAt = redone
 	differs := schema.Compare(a.after, redone)
-	for _, c := range differs {
+	for _, c := range unsaid(differs, left) {
 		a.add(rule.Find("D05").Finding(down, 0, "Version %s applied again after its down leads elsewhere: %s", a.migration.Version, c))
 	}
 	return len(differs) == 0, nil
+}
+
+// unsaid leaves out the differences that were there after the down already.
+func unsaid(differs, left []schema.Change) []schema.Change {
+	return slices.DeleteFunc(slices.Clone(differs), func(d schema.Change) bool {
+		return slices.ContainsFunc(left, func(l schema.Change) bool { return l.Op == d.Op && l.Object().Key() == d.Object().Key() })
+	})
 }
 
 // traceDown runs the down statement by statement, to know which one does what.
