@@ -84,8 +84,9 @@ var (
 func TestCallsOfPipes(t *testing.T) {
 	t.Parallel()
 	known := offers(t)
-	sample := "examples/web/bitbucket-pipelines.yml"
-	check(t, sample, read(t, sample), known)
+	for _, file := range []string{"examples/web/bitbucket-pipelines.yml", "bitbucket-pipelines.yml"} {
+		check(t, file, read(t, file), known)
+	}
 	pages, err := filepath.Glob("../../pipes/*/README.md")
 	if err != nil {
 		t.Fatal(err)
