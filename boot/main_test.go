@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,7 +50,7 @@ func setUp(env *testscript.Env) error {
 	bake, err := contract.Provisioning{
 		Application: "shop", Commit: "0123abcd", Script: "deploy/provision.sh", ParametersPath: "/shop/bake", Region: "eu-central-1",
 		LogURL: aws.URL + "/log?X-Amz-Signature=1", ResultURL: aws.URL + "/result?X-Amz-Signature=2",
-		Deadline: time.Now().Add(time.Minute),
+		Deadline: time.Now().Add(time.Hour),
 	}.Marshal()
 	if err != nil {
 		return err
@@ -63,12 +64,23 @@ func setUp(env *testscript.Env) error {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(file, []byte(text), 0o755); err != nil {
+		if err := writeProgram(file, text); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// writeProgram keeps the children of stories beside this one from holding the file open
+// when it is run: "text file busy".
+func writeProgram(file, text string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(file, []byte(text), 0o755)
+}
+
+// patience bounds every wait of these stories; it passes only when they fail.
+const patience = 5 * time.Minute
 
 // eventually waits until a file matches an expression.
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
@@ -76,22 +88,26 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: eventually file regexp")
 	}
 	want := regexp.MustCompile(args[1])
-	var text []byte
-	for range 1000 {
-		text, _ = os.ReadFile(ts.MkAbs(args[0]))
+	tick, late := time.NewTicker(10*time.Millisecond), time.After(patience)
+	defer tick.Stop()
+	for {
+		text, _ := os.ReadFile(ts.MkAbs(args[0]))
 		if want.Match(text) {
 			return
 		}
-		<-time.After(10 * time.Millisecond)
+		select {
+		case <-tick.C:
+		case <-late:
+			ts.Fatalf("%s does not match %s: %s", args[0], args[1], text)
+		}
 	}
-	ts.Fatalf("%s does not match %s within 10 s: %s", args[0], args[1], text)
 }
 
 // aws plays metadata service, Parameter Store, bucket, and the services whose
 // answers are files.
 type aws struct {
-	dir    string
-	asking sync.Mutex
+	dir               string
+	asking, uploading sync.Mutex
 }
 
 func (a *aws) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -130,14 +146,20 @@ func (a *aws) metadata(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// upload keeps an object, which is never there by halves.
 func (a *aws) upload(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	file := filepath.Join(a.dir, "uploaded", filepath.Clean(r.URL.Path))
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(file), 0o755)
 	}
+	a.uploading.Lock()
+	defer a.uploading.Unlock()
 	if err == nil {
-		err = os.WriteFile(file, body, 0o644)
+		err = os.WriteFile(file+".new", body, 0o644)
+	}
+	if err == nil {
+		err = os.Rename(file+".new", file)
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -2,6 +2,8 @@ package agent_test
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"bitbucket.org/fearless/pipes/boot/agent"
+	"bitbucket.org/fearless/pipes/shared/contract"
 )
 
 // postgres skips where the computer has none, as most developers' do.
@@ -32,8 +35,9 @@ func TestDatabaseOnTheServer(t *testing.T) {
 	h.userData.Role, h.userData.Processes, h.userData.Database = "all", []string{"release", "web"}, "server"
 	h.userData.Seed = psql + `"insert into goods values ('teapot')"`
 	h.userData.Ready = "true"
-	// A port of its own, since this test has no address of its own.
-	h.Environ = append(h.Environ, "PORT_BASE=28431")
+	// A port that nobody has, since this test has no address of its own.
+	port := freePort(t)
+	h.Environ = append(h.Environ, fmt.Sprintf("PORT_BASE=%d", port-5432+contract.PortBase))
 	if os.Getuid() == 0 { // PostgreSQL does not run as root
 		h.Start = agent.System(&syscall.Credential{Uid: 65534, Gid: 65534})
 		own(t, h.Root, 65534)
@@ -47,9 +51,19 @@ func TestDatabaseOnTheServer(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if log := h.said(); !strings.Contains(log, "boot: the database answers at postgresql://app@127.0.0.1:25863/app?sslmode=disable\n") {
+	if log := h.said(); !strings.Contains(log, fmt.Sprintf("boot: the database answers at postgresql://app@127.0.0.1:%d/app?sslmode=disable\n", port)) {
 		t.Errorf("the log:\n%s", log)
 	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	socket, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	return socket.Addr().(*net.TCPAddr).Port
 }
 
 // own gives a folder, and the way to it, to the user who runs the processes.

@@ -231,16 +231,21 @@ func (h *host) play(t *testing.T) (stop func() error) {
 	return stop
 }
 
+// patience bounds every wait in real time; it passes only when a test fails.
+const patience = 5 * time.Minute
+
 // eventually waits in real time.
 func (h *host) eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for range 1000 {
-		if holds() {
-			return
+	tick, late := time.NewTicker(10*time.Millisecond), time.After(patience)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("never happened: %s; log:\n%s", what, h.said())
 		}
-		<-time.After(10 * time.Millisecond)
 	}
-	t.Fatalf("not within 10 s: %s; log:\n%s", what, h.said())
 }
 
 func (h *host) says(text string) func() bool {

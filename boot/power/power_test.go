@@ -33,13 +33,13 @@ func offUntil(t *testing.T, file string) (string, error) {
 	go func() {
 		defer close(done)
 		defer cancel()
-		for range 1000 {
+		for ctx.Err() == nil { // Off returns when no program is left that it could call
 			if _, err := os.Stat(file); err == nil {
 				return
 			}
 			<-time.After(10 * time.Millisecond)
 		}
-		t.Error("the program was not called within 10 s")
+		t.Error("the program was not called")
 	}()
 	var out bytes.Buffer
 	err := power.Off(ctx, "/machine", &out)

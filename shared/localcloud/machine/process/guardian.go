@@ -3,15 +3,21 @@ package process
 import (
 	"fmt"
 	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
 // watch is the guardian's program. It is told which process groups exist,
 // until the cloud's end of the pipe closes, which happens however the cloud
 // ends. Then it kills those groups, and where /proc exists every process that
-// carries the marker of one of our disks; 50 rounds, since a process may fork
-// while it is looked for.
+// carries the marker of one of our disks, with its group: the cloud may have been
+// killed after it started a process and before it told. 50 rounds, since a process
+// may fork while it is looked for. A group of the cloud's own session is none of a
+// guest's, whatever somebody has set there to look into a disk.
 const watch = `
 trap '' HUP INT TERM
+root=$1 cloud=$2
 groups=" "
 while read -r verb group; do
 	case "$verb" in
@@ -28,7 +34,10 @@ round=0
 while [ $round -lt 50 ]; do
 	found=
 	for process in /proc/[0-9]*; do
-		grep -qsz "^MACHINE_ROOT=$1/" "$process/environ" && kill -s KILL "${process#/proc/}" 2>/dev/null && found=yes
+		grep -qsz "^MACHINE_ROOT=$root/" "$process/environ" && stat=$(cat "$process/stat" 2>/dev/null) || continue
+		set -- ${stat##*") "} # state, parent, group, session
+		kill -s KILL "${process#/proc/}" 2>/dev/null && found=yes
+		[ "$4" = "$cloud" ] || kill -s KILL -- "-$3" 2>/dev/null
 	done
 	[ -n "$found" ] || exit 0
 	round=$((round + 1))
@@ -51,13 +60,17 @@ func newGuardian(s *spawner, root string, as *user) (*guardian, error) {
 		return nil, err
 	}
 	defer func() { _ = read.Close() }()
+	session, err := unix.Getsid(0)
+	if err != nil {
+		return nil, err
+	}
 	quiet, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = quiet.Close() }()
 	process, err := s.start(command{
-		path: "/bin/sh", args: []string{"-c", watch, "localcloud-guardian", root}, dir: "/",
+		path: "/bin/sh", args: []string{"-c", watch, "localcloud-guardian", root, strconv.Itoa(session)}, dir: "/",
 		env: []string{"PATH=" + defaultPath}, input: read, output: quiet, user: as, outlive: true,
 	})
 	if err != nil {

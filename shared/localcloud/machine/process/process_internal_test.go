@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -135,6 +136,28 @@ func TestSpan(t *testing.T) {
 	}
 }
 
+// By default five starts in ten seconds are the last ones, as systemd has it.
+func TestStartLimit(t *testing.T) {
+	t.Parallel()
+	u, _, err := parseUnit("app.service", "[Service]\nExecStart=/bin/app\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pause, want := range map[time.Duration]int{0: 6, 2*time.Second - 1: 6, 2 * time.Second: 0} {
+		var starts []time.Time
+		got := 0 // the start that is refused
+		for n := 1; n <= 20 && got == 0; n++ {
+			starts = append(starts, time.Unix(0, 0).Add(time.Duration(n)*pause))
+			if u.tooOften(starts) {
+				got = n
+			}
+		}
+		if got != want {
+			t.Errorf("every %s: start %d is refused, want %d", pause, got, want)
+		}
+	}
+}
+
 // Numbers of processes are used again; nobody else's may be ended.
 func TestLiving(t *testing.T) {
 	t.Parallel()
@@ -149,6 +172,42 @@ func TestLiving(t *testing.T) {
 	want := map[int]bool{10: true, 20: true, 30: false, 40: false}
 	if diff := cmp.Diff(want, living(tasks, sessions)); diff != "" {
 		t.Errorf("sessions (-want +got):\n%s", diff)
+	}
+}
+
+// A cloud may be killed before it has told the guardian of a group: a process that carries
+// the marker of a disk gives away those of its group that do not.
+func TestGuardianWasNotTold(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/environ"); err != nil {
+		t.Skip("processes cannot be looked into here")
+	}
+	s, root := newSpawner(), t.TempDir()
+	g, err := newGuardian(s, root, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guest := exec.CommandContext(t.Context(), "/bin/sh", "-c", "sleep 1000 & env -i /bin/sh -c 'echo here; exec sleep 1000' &")
+	guest.Env = []string{"PATH=" + defaultPath, "MACHINE_ROOT=" + root + "/m00001/disk"}
+	guest.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	output, err := guest.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := guest.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(output)
+	if line, err := lines.ReadString('\n'); line != "here\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	g.close()
+	s.close()
+	if rest, err := io.ReadAll(lines); len(rest) > 0 || err != nil { // it ends with the last of them
+		t.Errorf("%q, %v", rest, err)
+	}
+	if err := guest.Wait(); err != nil && err.Error() != "signal: killed" {
+		t.Error(err)
 	}
 }
 

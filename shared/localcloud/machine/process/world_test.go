@@ -22,7 +22,10 @@ import (
 )
 
 // patience bounds every wait of these tests; it passes only when they fail.
-const patience = 30 * time.Second
+const patience = 5 * time.Minute
+
+// unlimited is a grace time that is never over in these tests.
+const unlimited = 2 * patience
 
 // TestMain lets this test binary play a cloud that gets killed, and a guest
 // that needs more than a shell.
