@@ -73,10 +73,11 @@ func (t *trial) fill(ctx context.Context, d *engine.Database, say bool) error {
 		}
 		return nil
 	}
-	made, err := d.Generate(ctx, t.tool.Bookkeeping(), t.nulls)
+	made, err := d.Generate(ctx, append(t.tool.Bookkeeping(), t.empty...), t.nulls)
 	if err != nil {
 		return exit.Unablef("%w", t.server.Explain(err))
 	}
+	t.unfilled = made.Bare
 	if say {
 		t.rt.Console.Info("%s in %s to try them on", count(made.Rows, "row"), count(made.Tables, "table"))
 		for _, empty := range made.Empty {

@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/engine"
@@ -14,7 +13,6 @@ import (
 	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
 	"bitbucket.org/fearless/pipes/shared/exit"
-	"bitbucket.org/fearless/pipes/shared/finding"
 )
 
 // try applies a new migration to the state, and to another database up, down and up.
@@ -24,24 +22,35 @@ func (t *trial) try(ctx context.Context, m folder.Migration, at int) error {
 	if !m.Up.Exists() {
 		return nil // I08 has said it
 	}
+	again, err := t.tryOnce(ctx, m, at, &measured)
+	if again && err == nil {
+		_, err = t.tryOnce(ctx, m, at, &measured)
+	}
+	return err
+}
+
+// tryOnce tells whether it is to be tried again, on other rows, which the state has now.
+func (t *trial) tryOnce(ctx context.Context, m folder.Migration, at int, measured *Migration) (again bool, err error) {
 	observed, err := t.observe(ctx, m, at)
 	if err != nil {
-		return err
+		return false, err
 	}
 	before := t.atHead
 	had, err := t.contents(ctx, t.state)
 	if err != nil {
-		return err
+		return false, err
 	}
-	measured.RowsBefore = had.Total()
-	applied, err := t.up(ctx, m, at, observed, &measured)
-	if err != nil || !applied {
-		measured.Failed = !applied
-		return err
+	measured.RowsBefore, measured.RowsAfter = had.Total(), 0
+	failed, err := t.up(ctx, m, at, measured)
+	if err != nil {
+		return false, err
+	}
+	if measured.Failed = failed != nil; failed != nil {
+		return t.failed(ctx, &refused{Failure: failed, migration: m, at: at, observed: observed})
 	}
 	now, err := t.contents(ctx, t.state)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for table := range had {
 		measured.RowsAfter += now[table].Count
@@ -54,28 +63,21 @@ func (t *trial) try(ctx context.Context, m folder.Migration, at int) error {
 	if !m.Down.Exists() {
 		t.notJudged("the way back from " + m.Name() + ": it has no down migration")
 		t.back = nil
-		return nil
+		return false, nil
 	}
-	return t.wayBack(ctx, m, at, before, had, &measured)
+	return false, t.wayBack(ctx, m, at, before, had, measured)
 }
 
 // up is D02: the tool applies the migration to the state.
-func (t *trial) up(ctx context.Context, m folder.Migration, at int, observed *trace.Trace, measured *Migration) (applied bool, err error) {
-	before, began := t.atHead, time.Now()
+func (t *trial) up(ctx context.Context, m folder.Migration, at int, measured *Migration) (*tool.Failure, error) {
+	began := time.Now()
 	failed, err := t.failure(t.tool.Step(ctx, t.state, t.until(at), tool.Up))
 	measured.Up = milliseconds(time.Since(began))
-	if err != nil {
-		return false, err
-	}
-	if failed != nil {
-		again, err := t.failed(ctx, m, at, failed, observed, before)
-		if err != nil || !again {
-			return false, err
-		}
-		measured.Up = milliseconds(time.Since(began))
+	if err != nil || failed != nil {
+		return failed, err
 	}
 	t.atHead, err = t.snapshot(ctx, t.state)
-	return err == nil, err
+	return nil, err
 }
 
 // contents reads all rows.
@@ -134,45 +136,4 @@ func (t *trial) written(m folder.Migration) map[string]bool {
 		}
 	}
 	return tables
-}
-
-// failed reports D02 or D10, with what stays of a file that fails in the middle. True is
-// that only generated rows with NULL were in the way, and that it is applied now.
-func (t *trial) failed(ctx context.Context, m folder.Migration, at int, failed *tool.Failure, observed *trace.Trace, before *schema.Snapshot) (again bool, err error) {
-	id, line := "D02", 0
-	if observed.Failed != nil {
-		line = observed.Failed.Line
-	}
-	if needsRights(failed) {
-		id = "D10"
-	}
-	f := rule.Find(id).Finding(t.head.InClone(m.Up.File), line, "On the base's schema: %v", failed.Err)
-	after, err := t.snapshot(ctx, t.state)
-	if err != nil {
-		return false, err
-	}
-	if half := schema.Compare(before, after); len(half) > 0 {
-		f.Message += fmt.Sprintf("; half of the file stays applied, such as: %s", half[0])
-	}
-	if meetsRows(failed.Code) && t.s.SeedFile == "" && t.nulls && len(t.migrated) == 0 {
-		t.nulls = false
-		state, err := t.at(ctx, 0)
-		if err != nil {
-			return false, err
-		}
-		second, err := t.failure(t.tool.Step(ctx, state, t.until(at), tool.Up))
-		if err != nil {
-			return false, err
-		}
-		if second == nil {
-			f.Severity = finding.Warning
-			f.Message += "; it meets generated rows, and works on rows without NULL"
-			t.add(f)
-			t.state = state
-			return true, nil
-		}
-	}
-	t.broken = true
-	t.add(f)
-	return false, nil
 }

@@ -13,11 +13,15 @@ import (
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
 )
 
-func (a *attempt) seedWords() string {
-	if a.s.SeedFile != "" {
-		return "those of " + a.s.SeedFile
+// otherRows is the detail of a failure that generated rows are the cause of.
+const otherRows = "Nobody here knows which rows production has.\nMake sure that it has none like those, or show in SEED_FILE what it has."
+
+func (c *check) seedWords() string {
+	if c.s.SeedFile != "" {
+		return "those of " + c.s.SeedFile
 	}
 	return "generated ones; give your own in SEED_FILE if none like them can exist"
 }
@@ -44,8 +48,13 @@ func (a *attempt) worksOtherwise(ctx context.Context, failed *tool.Failure) (how
 	if err != nil || !works || a.anyRow(failed, after) {
 		return "", err
 	}
-	a.notJudged(fmt.Sprintf("what %s does to rows of %s: generated ones do not fit", a.migration.Name(), strings.Join(about, ", ")))
+	a.notJudged(fmt.Sprintf("what %s does to rows of %s: generated ones do not fit", a.migration.Name(), strings.Join(a.without(about), ", ")))
 	return "without rows in " + strings.Join(about, ", "), nil
+}
+
+// without are tables that are left without rows, and those that have none for that reason.
+func (c *check) without(about []string) []string {
+	return each(slices.Concat(about, c.unfilled))
 }
 
 // works makes the state anew with the rows that are to be in it now, and tries the
@@ -122,13 +131,17 @@ func dependsOnValues(code string) bool {
 }
 
 // anyRow tells that any row would have been refused: by a constraint of new columns only,
-// or by one that was in force before, so that it is the migration's own value.
+// or by one that was in force before, so that it is the migration's own value; or that the
+// migration itself has made rows alike.
 func (a *attempt) anyRow(failed *tool.Failure, after *schema.Snapshot) bool {
 	var refused *pgconn.PgError
 	if !errors.As(failed.Err, &refused) || refused.ConstraintName == "" {
 		return false
 	}
 	table := refused.SchemaName + "." + refused.TableName
+	if refused.Code == "23505" && a.wrote(table) {
+		return true
+	}
 	find := func(s *schema.Snapshot) (schema.Object, bool) {
 		if c, ok := s.Find("constraint", table+"."+refused.ConstraintName); ok {
 			return c, true
@@ -142,5 +155,16 @@ func (a *attempt) anyRow(failed *tool.Failure, after *schema.Snapshot) bool {
 	return ok && !slices.ContainsFunc(is.Facts.Columns, func(column string) bool {
 		_, old := a.before.Find("column", table+"."+column)
 		return old
+	})
+}
+
+// wrote tells that the migration has changed rows of a table before it failed.
+func (a *attempt) wrote(table string) bool {
+	t := a.trace
+	if t == nil || t.Failed == nil {
+		return false
+	}
+	return slices.ContainsFunc(t.Steps[:min(t.Failed.Step, len(t.Steps))], func(s trace.Step) bool {
+		return slices.ContainsFunc(s.Rows, func(r trace.Rows) bool { return r.Relation.Name == table })
 	})
 }

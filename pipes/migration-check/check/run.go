@@ -68,6 +68,7 @@ type check struct {
 	spareAt  *schema.Snapshot // of spare
 	complete bool             // no row of the state has a NULL that it need not have
 	empty    []string         // tables without rows, because no generated one will do
+	unfilled []string         // tables that the last rows were generated for, and got none
 	once     bool             // what is merged was applied once for fresh and state
 	raced    bool             // two runs at once ended as they should
 	broken   bool             // a migration failed, so the following ones were not tried

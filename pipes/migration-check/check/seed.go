@@ -41,6 +41,7 @@ func (c *check) fill(ctx context.Context, d *server.Database) (rows.Generated, e
 		return rows.Generated{}, c.given(ctx, conn)
 	}
 	made, err := rows.Generate(ctx, conn, append(c.tool.Bookkeeping(), c.empty...), !c.complete)
+	c.unfilled = made.Bare
 	if err != nil {
 		return made, exit.Unablef("%w", c.server.Explain(err))
 	}

@@ -336,7 +336,7 @@ func (a *attempt) failed(ctx context.Context, failed *tool.Failure) error {
 	}
 	f.Severity = finding.Warning
 	f.Message += ", and works " + how
-	f.Detail = "Nobody here knows which rows production has.\nMake sure that it has none like those, or show in SEED_FILE what it has."
+	f.Detail = otherRows
 	a.add(f)
 	a.measured.Failed = false
 	if err := a.observe(ctx); err != nil {

@@ -7,15 +7,14 @@ import (
 	"fmt"
 	"io/fs"
 	"strconv"
+	"strings"
 	"testing/fstest"
 
-	mysqldriver "github.com/go-sql-driver/mysql"
 	"github.com/golang-migrate/migrate/v4"
 	"github.com/golang-migrate/migrate/v4/database"
 	migratemysql "github.com/golang-migrate/migrate/v4/database/mysql"
 	migratesqlite "github.com/golang-migrate/migrate/v4/database/sqlite"
 	"github.com/golang-migrate/migrate/v4/source/iofs"
-	"modernc.org/sqlite"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/folder"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
@@ -119,26 +118,24 @@ func (t Tool) failed(ctx context.Context, d *Database, f *folder.Folder, directi
 
 // failure tells which file it was. The code is the SQLSTATE, or what comes next to it.
 func failure(d *Database, m folder.Migration, direction tool.Direction, err error) *tool.Failure {
-	f := &tool.Failure{Version: m.Version, Direction: direction, File: m.Up.File, Err: d.Server.Explain(err)}
+	f := &tool.Failure{Version: m.Version, Direction: direction, File: m.Up.File, Code: codeOf(err), Err: localError{d.Server.Explain(err), d.Name}}
 	if direction == tool.Down {
 		f.File = m.Down.File
 	}
-	var my *mysqldriver.MySQLError
-	var lite *sqlite.Error
-	switch {
-	case errors.As(err, &my):
-		f.Code = string(my.SQLState[:])
-		switch my.Number {
-		case 1044, 1142, 1227, 1370, 1419:
-			f.Code = "42501"
-		case 1265, 4025, 3819: // truncated, checks
-			f.Code = "22000"
-		}
-	case errors.As(err, &lite) && lite.Code()&0xff == 19: // SQLITE_CONSTRAINT
-		f.Code = "23000"
-	}
 	return f
 }
+
+// localError leaves out of a message the name of our database, which means nothing to people.
+type localError struct {
+	error
+	database string
+}
+
+func (e localError) Error() string {
+	return strings.ReplaceAll(e.error.Error(), "`"+e.database+"`.", "")
+}
+
+func (e localError) Unwrap() error { return e.error }
 
 // plain applies files as they are, each in a transaction, and records them. In MySQL a
 // change of the schema commits at once all the same.

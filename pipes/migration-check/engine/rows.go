@@ -126,6 +126,7 @@ func (d *Database) Generate(ctx context.Context, ignore []string, withSparse boo
 		if len(values[t.name]) > 0 {
 			g.Tables++
 		} else {
+			g.Bare = append(g.Bare, t.name)
 			g.Empty = append(g.Empty, fmt.Sprintf("%s: %v", t.name, reason))
 		}
 	}

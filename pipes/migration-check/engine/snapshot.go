@@ -166,7 +166,11 @@ func sqliteForeign(ctx context.Context, db *sql.DB, table string) ([]schema.Obje
 	for _, id := range order {
 		o := byID[id]
 		o.Name = fmt.Sprintf("%s.foreign key (%s)", table, strings.Join(o.Facts.Columns, ", "))
-		o.Definition = "references " + o.Facts.References + " (" + strings.Join(refers[id], ", ") + ") " + o.Definition
+		to := o.Facts.References
+		if refers[id][0] != "" { // else its primary key
+			to += " (" + strings.Join(refers[id], ", ") + ")"
+		}
+		o.Definition = "references " + to + " " + o.Definition
 		all = append(all, *o)
 	}
 	return all, err

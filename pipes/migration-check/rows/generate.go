@@ -76,6 +76,7 @@ type Generated struct {
 	Tables int
 	Rows   int
 	Empty  []string // tables without a row, with the reason
+	Bare   []string // their names
 }
 
 // Generate puts up to three rows into every table: a plain one, one with long and odd
@@ -100,6 +101,7 @@ func Generate(ctx context.Context, conn *pgx.Conn, ignore []string, withSparse b
 		if made > 0 {
 			g.Tables++
 		} else {
+			g.Bare = append(g.Bare, t.name)
 			g.Empty = append(g.Empty, fmt.Sprintf("%s: %v", t.name, reason))
 		}
 	}
