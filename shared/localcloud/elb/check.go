@@ -40,11 +40,12 @@ func (s *Service) watch(t *target) {
 	}
 }
 
-// probe is a check with what judging it takes.
+// probe is a check with what judging it takes, as the group had it when the check began:
+// an update may change that meanwhile.
 type probe struct {
 	Check
 	timeout time.Duration
-	accepts func(status int) bool
+	matcher string
 }
 
 // begin prepares the next check: nil while the group is not in use, false
@@ -64,7 +65,7 @@ func (s *Service) begin(t *target) (*probe, bool) {
 	g := t.group
 	return &probe{
 		Check:   Check{Group: g.arn, Instance: t.instance, Address: s.servers.Address(t.instance, g.checkedPort(t)), Path: g.healthPath},
-		timeout: g.timeout, accepts: g.accepts,
+		timeout: g.timeout, matcher: g.matcher,
 	}, true
 }
 
@@ -82,7 +83,7 @@ func (s *Service) perform(p probe) health {
 		return timedOut
 	case err != nil:
 		return noAnswer
-	case !p.accepts(status):
+	case !matches(p.matcher, status):
 		return health{stateUnhealthy, "Target.ResponseCodeMismatch", fmt.Sprintf("Health checks failed with these codes: [%d]", status)}
 	}
 	return sound

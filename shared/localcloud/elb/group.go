@@ -90,10 +90,8 @@ func (g *group) checkedPort(t *target) int {
 	return t.port
 }
 
-// accepts tells whether a status passes the health check: the matcher lists
+// matches tells whether a status passes the health check: the matcher lists
 // numbers and ranges, such as 200,301-303.
-func (g *group) accepts(status int) bool { return matches(g.matcher, status) }
-
 func matches(matcher string, status int) bool {
 	for part := range strings.SplitSeq(matcher, ",") {
 		low, high, isRange := strings.Cut(strings.TrimSpace(part), "-")
