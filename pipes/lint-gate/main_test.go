@@ -121,7 +121,7 @@ func goCaches(t *testing.T) map[string]string {
 
 // git runs git in a folder of the story.
 func git(ts *testscript.TestScript, dir string, args ...string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, "git", args...)
 	command.Dir = dir
