@@ -104,7 +104,7 @@ func cloudOf(ts *testscript.TestScript) *localcloud.Cloud { return stageOf(ts).C
 // commit commits what is in the folder and puts the hash into COMMIT.
 func commit(ts *testscript.TestScript, _ bool, args []string) {
 	r := stage.Repository{Dir: ts.MkAbs(args[0])}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if _, err := os.Stat(filepath.Join(r.Dir, ".git")); err != nil {
 		ts.Check(r.Init(ctx))
@@ -150,8 +150,9 @@ func waitServer(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// openGate puts a file named gate into the application's folder on each running server,
-// after somebody has looked at the servers twice more.
+// openGate puts a file named gate into the application's folder on each running server
+// when its provision script waits for that, and after somebody has looked at the servers
+// twice more.
 func openGate(ts *testscript.TestScript, _ bool, _ []string) {
 	s := stageOf(ts)
 	looks := journal.Of("ec2:DescribeInstances")
@@ -159,14 +160,22 @@ func openGate(ts *testscript.TestScript, _ bool, _ []string) {
 	until(ts, "somebody looks at the servers", func() bool { return s.Cloud.Journal().Count(looks) >= before+2 })
 	for _, i := range s.Cloud.Instances() {
 		if i.State == "running" {
-			ts.Check(os.WriteFile(filepath.Join(s.Disk(i.ID), "opt", "app", "gate"), nil, 0o644))
+			folder := filepath.Join(s.Disk(i.ID), "opt", "app")
+			until(ts, i.ID+" waits at the gate", func() bool {
+				_, err := os.Stat(filepath.Join(folder, "at-the-gate"))
+				return err == nil
+			})
+			ts.Check(os.WriteFile(filepath.Join(folder, "gate"), nil, 0o644))
 		}
 	}
 }
 
+// patience bounds every wait of these stories; it passes only when they fail.
+const patience = 5 * time.Minute
+
 // until waits for something that takes seconds.
 func until(ts *testscript.TestScript, what string, happened func() bool) {
-	limit := time.NewTimer(time.Minute)
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

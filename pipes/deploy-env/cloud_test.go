@@ -171,7 +171,7 @@ func openGate(ts *testscript.TestScript, _ bool, _ []string) {
 // bake puts an image of a commit into the account, with the process types of its Procfile.
 func bake(ts *testscript.TestScript, _ bool, args []string) {
 	c, commit := cloudOf(ts), args[0]
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	config := c.config(http.DefaultTransport)
 	api := ec2.NewFromConfig(config)
@@ -216,13 +216,16 @@ func bake(ts *testscript.TestScript, _ bool, args []string) {
 	}))
 }
 
-// waitCalls waits until the owner of an access key has made so many calls of an action.
+// waitCalls waits until the owner of an access key has made so many calls of an action, and
+// another one after them: only then the answers are known to have arrived.
 func waitCalls(ts *testscript.TestScript, _ bool, args []string) {
-	c, key, action := cloudOf(ts), args[0], journal.Of(args[1])
+	c, action := cloudOf(ts), journal.Of(args[1])
+	owner := func(e journal.Entry) bool { return e.AccessKey == args[0] }
 	least, err := strconv.Atoi(args[2])
 	ts.Check(err)
 	until(ts, strings.Join(args, " "), func() bool {
-		return c.Journal().Count(action, func(e journal.Entry) bool { return e.AccessKey == key }) >= least
+		calls := c.Journal().Entries(owner, action)
+		return len(calls) >= least && c.Journal().Count(owner, journal.Since(calls[least-1].N)) > 0
 	})
 }
 
@@ -248,9 +251,12 @@ func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
+// patience bounds every wait of these stories; it passes only when they fail.
+const patience = 5 * time.Minute
+
 // until waits for something that takes seconds.
 func until(ts *testscript.TestScript, what string, happened func() bool) {
-	limit := time.NewTimer(time.Minute)
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
