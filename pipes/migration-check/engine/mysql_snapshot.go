@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 )
 
 // mysqlObjects reads the schema of one database.
@@ -37,9 +38,7 @@ func mysqlObjects(ctx context.Context, db *sql.DB, name string, maria bool, igno
 	r.each("select event_object_table, trigger_name, concat(action_timing, ' ', event_manipulation), action_statement from information_schema.triggers where trigger_schema = ?", func(c []string) {
 		r.add(c[0], schema.Object{Kind: "trigger", Name: c[0] + "." + c[1], Parent: c[0], Definition: c[2] + " " + c[3]})
 	})
-	r.each("select routine_name, lower(routine_type), dtd_identifier, routine_definition, security_type from information_schema.routines where routine_schema = ?", func(c []string) {
-		r.add("", schema.Object{Kind: c[1], Name: c[0], Definition: strings.Join(c[2:], " "), Facts: schema.Facts{Type: c[2]}})
-	})
+	r.routines()
 	r.each("select event_name, event_definition, interval_value, interval_field, status from information_schema.events where event_schema = ?", func(c []string) {
 		r.add("", schema.Object{Kind: "event", Name: c[0], Definition: strings.Join(c[1:], " ")})
 	})
@@ -88,7 +87,8 @@ func labels(columnType string) []string {
 }
 
 func (r *mysqlReader) columns() {
-	r.each("select table_name, column_name, column_type, is_nullable, column_default, extra, collation_name, generation_expression, column_comment, ordinal_position from information_schema.columns where table_schema = ?", func(c []string) {
+	r.each("select c.table_name, c.column_name, c.column_type, c.is_nullable, c.column_default, c.extra, case when t.table_collation <> c.collation_name then c.collation_name end,"+
+		" c.generation_expression, c.column_comment, c.ordinal_position from information_schema.columns c join information_schema.tables t using (table_schema, table_name) where table_schema = ?", func(c []string) {
 		relation := "r"
 		if slices.Contains(r.views, c[0]) {
 			relation = "v"
@@ -105,10 +105,42 @@ func (r *mysqlReader) columns() {
 		}
 		var number int64
 		_, _ = fmt.Sscan(c[9], &number) // a number
-		r.add(c[0], schema.Object{Kind: "column", Name: c[0] + "." + c[1], Parent: c[0], Number: number, Definition: strings.Join(c[2:9], "|"), Facts: f})
+		r.add(c[0], schema.Object{Kind: "column", Name: c[0] + "." + c[1], Parent: c[0], Number: number, Definition: definitionOf(c), Facts: f})
 		if values := labels(c[2]); values != nil {
 			r.add(c[0], schema.Object{Kind: "enum", Name: c[0] + "." + c[1], Parent: c[0], Definition: strings.Join(values, ", "), Facts: schema.Facts{Labels: values}})
 		}
+	})
+}
+
+// definitionOf writes a column as people do.
+func definitionOf(c []string) string {
+	parts := []string{c[2]}
+	if c[3] == "NO" {
+		parts = append(parts, "not null")
+	}
+	for at, word := range map[int]string{4: "default ", 5: "", 6: "collate ", 7: "as ", 8: "comment "} {
+		if c[at] != "" && (at != 4 || c[at] != "NULL") { // as MariaDB writes no default
+			parts = append(parts, word+c[at])
+		}
+	}
+	slices.Sort(parts[1:])
+	return strings.Join(parts, " ")
+}
+
+// routines are functions and procedures. A call gives all of their arguments.
+func (r *mysqlReader) routines() {
+	arguments := map[string][]schema.Argument{}
+	modes := map[string]string{"IN": "i", "OUT": "o", "INOUT": "b"}
+	r.each("select specific_name, coalesce(parameter_name, ''), dtd_identifier, coalesce(parameter_mode, 'IN') from information_schema.parameters where specific_schema = ? and ordinal_position > 0 order by specific_name, ordinal_position", func(c []string) {
+		arguments[c[0]] = append(arguments[c[0]], schema.Argument{Name: c[1], Type: wordOf(c[2]), Mode: modes[c[3]]})
+	})
+	r.each("select specific_name, routine_name, lower(routine_type), dtd_identifier, routine_definition, security_type from information_schema.routines where routine_schema = ?", func(c []string) {
+		f := schema.Facts{Type: wordOf(c[3]), Arguments: arguments[c[0]], Required: len(arguments[c[0]])}
+		parts := []string{c[3], c[4], c[5]}
+		for _, a := range f.Arguments {
+			parts = append(parts, strings.TrimSpace(a.Mode+" "+a.Name+" "+a.Type))
+		}
+		r.add("", schema.Object{Kind: c[2], Name: c[1], Definition: strings.Join(parts, " "), Facts: f})
 	})
 }
 
@@ -184,5 +216,10 @@ func mysqlTables(ctx context.Context, db *sql.DB, ignore []string) ([]*table, er
 			t.foreign = append(t.foreign, foreign{column: r[1], to: r[2], refers: r[3]})
 		}
 	})
+	for _, t := range all {
+		if err == nil {
+			err = each(ctx, db, "show create table `"+strings.ReplaceAll(t.name, "`", "``")+"`", nil, func(r []string) { t.label(statement.MySQL, r[1]) })
+		}
+	}
 	return all, err
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/rows"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 )
 
 // table is one to fill or to compare.
@@ -263,9 +264,11 @@ func insert(table string, columns []string, quote, none string) string {
 // sqliteTables reads what there is to fill.
 func sqliteTables(ctx context.Context, db *sql.DB, ignore []string) ([]*table, error) {
 	var all []*table
-	err := each(ctx, db, "select name from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\' order by rowid", nil, func(r []string) {
+	texts := map[string]string{}
+	err := each(ctx, db, "select name, sql from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\' order by rowid", nil, func(r []string) {
 		if !slices.Contains(ignore, r[0]) {
 			all = append(all, &table{name: r[0]})
+			texts[r[0]] = r[1]
 		}
 	})
 	if err != nil {
@@ -284,6 +287,7 @@ func sqliteTables(ctx context.Context, db *sql.DB, ignore []string) ([]*table, e
 		if err != nil {
 			return nil, err
 		}
+		t.label(statement.SQLite, texts[t.name])
 	}
 	return all, nil
 }

@@ -119,7 +119,7 @@ func (j *compatibility) column(c schema.Change) {
 	case schema.Renamed:
 		j.add("M104", c, "The column %s is now called %s.", c.Before.Name, last(c.After.Name))
 	case schema.Added:
-		if f := c.After.Facts; f.NotNull && !f.FillsItself() {
+		if f := c.After.Facts; f.NotNull && !f.FillsItself() && !j.perhapsRenamed(c.After) {
 			j.add("M106", c, "INSERTs of the old release do not give %s, which is NOT NULL and has no default.", c.After.Name)
 		}
 	case schema.Changed:
@@ -142,6 +142,14 @@ func (j *compatibility) twin(dropped schema.Object) string {
 		return ""
 	}
 	return found[0]
+}
+
+// perhapsRenamed tells a column that M104 was said of, and that is otherwise as it was.
+func (j *compatibility) perhapsRenamed(added schema.Object) bool {
+	return slices.ContainsFunc(j.changes, func(c schema.Change) bool {
+		return c.Kind() == "column" && c.Op == schema.Dropped && c.Before.Parent == added.Parent &&
+			c.Before.Definition == added.Definition && j.twin(c.Before) == last(added.Name)
+	})
 }
 
 func (j *compatibility) columnChanged(c schema.Change) {
