@@ -255,6 +255,10 @@ func (a *attempt) notRestored(ctx context.Context, down string, left []schema.Ch
 			f.Severity = finding.Warning
 			f.Detail = "PostgreSQL cannot drop a value of an enum, and one that nobody writes does no harm.\nAccept the finding; ADD VALUE IF NOT EXISTS can be applied again."
 		}
+		if notValidated(c) {
+			f.Severity = finding.Warning
+			f.Detail = "It holds for every row that is written from then on; those that are there are not looked at.\nVALIDATE CONSTRAINT does that without blocking anybody."
+		}
 		a.add(f)
 	}
 	return nil
@@ -264,6 +268,11 @@ func (a *attempt) notRestored(ctx context.Context, down string, left []schema.Ch
 // is nothing that anybody would take back.
 func validated(c schema.Change) bool {
 	return c.Op == schema.Changed && c.Kind() == "constraint" && c.Before.Definition == c.After.Definition+" NOT VALID"
+}
+
+// notValidated tells a constraint that is there again, but does not vouch for old rows.
+func notValidated(c schema.Change) bool {
+	return c.Op == schema.Changed && c.Kind() == "constraint" && c.After.Definition == c.Before.Definition+" NOT VALID"
 }
 
 // moreValues tells an enum that has all of its values still, in their order, and others.

@@ -2,6 +2,7 @@ package check
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -9,6 +10,7 @@ import (
 	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
 	"bitbucket.org/fearless/pipes/shared/exit"
+	"bitbucket.org/fearless/pipes/shared/finding"
 )
 
 // failure splits what a tool returned: a migration that failed is an answer, everything
@@ -54,21 +56,23 @@ func (c *check) line(failed *tool.Failure) int {
 // needsRights tells a refusal that a superuser would not have met.
 func needsRights(failed *tool.Failure) bool { return failed.Code == "42501" }
 
-// sameFailure puts D01 on the line of D02 where the server has not told it and the same
-// file fails from nothing as on the base: there it was looked for, statement by statement.
+// sameFailure makes one finding of D01 and D02 where the same file fails from nothing as on
+// the base.
 func (c *check) sameFailure() {
-	for i := range c.findings {
-		f := &c.findings[i]
-		if f.Rule != "D01" || f.Line != 0 {
-			continue
+	c.findings = slices.DeleteFunc(c.findings, func(f finding.Finding) bool {
+		if f.Rule != "D01" {
+			return false
 		}
 		_, why, _ := strings.Cut(f.Message, ": ")
-		for _, other := range c.findings {
-			if other.Rule == "D02" && other.File == f.File && strings.Contains(other.Message, why) {
-				f.Line = other.Line
+		for i := range c.findings {
+			other := &c.findings[i]
+			if other.Rule == "D02" && other.Severity == finding.Error && other.File == f.File && strings.Contains(other.Message, why) {
+				other.Message = strings.Replace(other.Message, "On the base's schema", "On an empty database and on the base's schema", 1)
+				return true
 			}
 		}
-	}
+		return false
+	})
 }
 
 // missingRole is a word to add when the server does not know a role.

@@ -48,14 +48,23 @@ func (c *check) fill(ctx context.Context, d *server.Database) (rows.Generated, e
 	return made, nil
 }
 
-// given runs SEED_FILE.
+// given runs SEED_FILE, which may be a dump of rows: with COPY, and commands of psql, which
+// are passed over.
 func (c *check) given(ctx context.Context, conn *pgx.Conn) error {
 	text, err := os.ReadFile(filepath.Join(c.repo.Dir, filepath.FromSlash(c.s.SeedFile)))
 	if err != nil {
 		return exit.Invalidf("SEED_FILE: %w", err)
 	}
 	for _, s := range statement.Split(string(text)) {
-		if _, err := conn.Exec(ctx, s.Text); err != nil {
+		if s.IsPsql() {
+			continue
+		}
+		if s.Data {
+			_, err = conn.PgConn().CopyFrom(ctx, strings.NewReader(s.Rows), s.Text)
+		} else {
+			_, err = conn.Exec(ctx, s.Text)
+		}
+		if err != nil {
 			return exit.Invalidf("SEED_FILE: %s:%d: %w", c.s.SeedFile, s.Line, c.server.Explain(err)).
 				Hint("It is run on the schema of the base, not on that of the change.")
 		}

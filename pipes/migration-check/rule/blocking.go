@@ -86,7 +86,8 @@ func hasWord(s statement.Statement, word string) bool {
 func tables(locks []trace.Lock, at trace.Mode) []trace.Relation {
 	var all []trace.Relation
 	for _, l := range locks {
-		if l.Mode >= at && (l.Relation.Kind == "r" || l.Relation.Kind == "p" || l.Relation.Kind == "m") {
+		reads := l.Relation.Kind == "m" // and nothing but a refresh writes it
+		if l.Mode >= at && (l.Relation.Kind == "r" || l.Relation.Kind == "p" || reads && l.Mode == trace.AccessExclusive) {
 			all = append(all, l.Relation)
 		}
 	}

@@ -133,7 +133,7 @@ var corpus = []struct {
 	{"M208", []string{"create index concurrently on t (a); select 1", "begin; drop index concurrently t_b; commit"},
 		[]string{"-- why\ncreate index concurrently on t (a);", "create index on t (a); select 1"}},
 	{"M209", []string{"alter table t add x int", "set lock_timeout = 0; create index on t (a)"},
-		[]string{quiet + "alter table t add x int", "create table x ()", "create index concurrently on t (a)", "insert into t values (11, '', 1, 'x', now(), 1, 'sad', 1)"}},
+		[]string{quiet + "alter table t add x int", "create table x ()", "create index concurrently on t (a)", "refresh materialized view concurrently mat", "insert into t values (11, '', 1, 'x', now(), 1, 'sad', 1)"}},
 	{"M210", []string{"alter table t add x int; update t set x = 1", "alter table t add x int; alter table child add y int"},
 		[]string{"alter table t add x int; alter table t add y int", "alter table t add x int; create table y ()"}},
 	{"M211", []string{"alter table t add check (b > 0); alter table t add check (n > 0)", "alter table t alter p set not null; alter table t alter d set not null"},

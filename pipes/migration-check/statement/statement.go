@@ -20,8 +20,9 @@ type Statement struct {
 	// elsewhere: it stands in no file of SQL, so its lines are those of whoever sends it.
 	elsewhere bool
 
-	// Data is true for COPY … FROM stdin: the lines behind it are not SQL.
+	// Data is true for COPY … FROM stdin: the lines behind it are not SQL, but rows.
 	Data bool
+	Rows string
 }
 
 // Comment is one with its place.
@@ -97,7 +98,9 @@ func (s *splitter) add(tokens []Token) {
 	st.EndLine, _ = s.lines.of(end)
 	if st.Is("copy") && slices.ContainsFunc(tokens, func(t Token) bool { return t.is("stdin") }) {
 		st.Data = true
+		from := min(endOfLine(s.text, s.at)+1, len(s.text))
 		s.at = endOfData(s.text, s.at)
+		st.Rows = strings.TrimSuffix(s.text[from:max(from, s.at)], "\\.")
 	}
 	s.all = append(s.all, st)
 }

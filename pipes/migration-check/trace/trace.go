@@ -177,7 +177,7 @@ func (t *tracer) end(ctx context.Context, last int) error {
 	if t.options.Undo {
 		end = "set constraints all immediate; rollback"
 	}
-	failed, err := t.send(ctx, end)
+	failed, err := t.send(ctx, statement.Statement{Text: end})
 	t.fail(last, failed)
 	t.open = failed != nil || err != nil
 	return err
@@ -252,7 +252,7 @@ func (t *tracer) step(ctx context.Context, at int, s statement.Statement, inTran
 		return err
 	}
 	began := time.Now()
-	failed, err := t.send(ctx, s.Text)
+	failed, err := t.send(ctx, s)
 	step.Took = time.Since(began)
 	t.trace.Took += step.Took
 	if err != nil {
@@ -279,8 +279,11 @@ func (t *tracer) step(ctx context.Context, at int, s statement.Statement, inTran
 }
 
 // send runs user SQL as it is. The first result is the server's refusal of it.
-func (t *tracer) send(ctx context.Context, text string) (*pgconn.PgError, error) {
-	_, err := t.conn.PgConn().Exec(ctx, text).ReadAll()
+func (t *tracer) send(ctx context.Context, s statement.Statement) (*pgconn.PgError, error) {
+	if s.Data { // the server would wait for rows for ever
+		return &pgconn.PgError{Severity: "ERROR", Code: "42601", Message: "COPY … FROM stdin needs its rows from a client such as psql"}, nil
+	}
+	_, err := t.conn.PgConn().Exec(ctx, s.Text).ReadAll()
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code != "57P01" {
 		return refused, nil
