@@ -11,9 +11,11 @@ import (
 
 // The states of an instance that matter to its health.
 const (
-	running    = "running"
-	stopped    = "stopped"
-	terminated = "terminated"
+	running      = "running"
+	stopping     = "stopping"
+	shuttingDown = "shutting-down"
+	stopped      = "stopped"
+	terminated   = "terminated"
 )
 
 // watch performs the health checks of a target until it drains.
@@ -70,9 +72,12 @@ func (s *Service) begin(t *target) (*probe, bool) {
 }
 
 // perform is one check. A server that is off fails it without being asked,
-// since what answers at its address could be another one.
+// since what answers at its address could be another one. One that is on its way
+// there is asked: a balancer does not know what EC2 does with it.
 func (s *Service) perform(p probe) health {
-	if state := s.servers.State(p.Instance); state != running {
+	switch state := s.servers.State(p.Instance); state {
+	case running, stopping, shuttingDown:
+	default:
 		return offHealth(state)
 	}
 	ctx, cancel := context.WithTimeout(s.life, p.timeout)

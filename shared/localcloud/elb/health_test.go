@@ -74,6 +74,11 @@ func TestHealthOfATarget(t *testing.T) {
 
 		checks.set("i-1", 200)
 		pause(time.Minute)
+		for _, state := range []string{"stopping", "shutting-down"} { // its processes end, and answer until they have
+			b.set("i-1", state)
+			pause(time.Minute)
+			b.wantHealth(group, "i-1", "healthy", "")
+		}
 		b.set("i-1", "stopped") // known after two checks, not at once
 		b.wantHealth(group, "i-1", "healthy", "")
 		pause(20 * time.Second)
