@@ -12,7 +12,7 @@ import (
 
 // Want is what is known about the change whose base is looked for. All of it may be blank.
 type Want struct {
-	// Base is a branch or commit that somebody named; it goes before everything else.
+	// Base is a branch, commit or tag that somebody named; it goes before everything else.
 	Base string
 
 	PullRequest       bool
@@ -47,12 +47,18 @@ func (r *Repository) Base(ctx context.Context, want Want) (Base, error) {
 	return r.ofBranch(ctx, want)
 }
 
-// named compares with what somebody asked for: a commit of the clone, or a branch.
+// named compares with what somebody asked for: a commit of the clone, a branch, or else whatever git takes for a commit
+// there, such as a tag or HEAD~2.
 func (r *Repository) named(ctx context.Context, want Want) (Base, error) {
 	if looksLikeHash(want.Base) && r.Has(ctx, want.Base) {
 		return r.merged(ctx, want, tip{name: "commit " + short(want.Base), ref: want.Base})
 	}
-	return r.merged(ctx, want, branchTip(strings.TrimPrefix(want.Base, "origin/")))
+	branch := branchTip(strings.TrimPrefix(want.Base, "origin/"))
+	isBranch := !strings.ContainsAny(want.Base, "~^:") && (r.Has(ctx, branch.ref) || r.Has(ctx, "refs/heads/"+branch.branch))
+	if !isBranch && r.Has(ctx, want.Base) {
+		return r.merged(ctx, want, tip{name: want.Base, ref: want.Base})
+	}
+	return r.merged(ctx, want, branch)
 }
 
 // ofPullRequest understands the three shapes of HEAD in a pull request's pipeline: the

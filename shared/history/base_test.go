@@ -46,6 +46,18 @@ func TestBaseOfABranch(t *testing.T) {
 	if got := clone.base(history.Want{Base: "main", Branch: "feature"}); got.Commit != fork {
 		t.Errorf("named by branch: %+v, want %s", got, fork)
 	}
+	clone.git("tag", "released", fork)
+	clone.git("remote", "set-head", "origin", "main") // so that there is an origin/HEAD~1, too
+	for _, name := range []string{"released", "HEAD~1", "origin/main~1"} {
+		if got := clone.base(history.Want{Base: name, Branch: "feature"}); got.Commit != fork || !strings.HasSuffix(got.Why, "left "+name) {
+			t.Errorf("named as %s: %+v, want %s", name, got, fork)
+		}
+	}
+	clone.git("tag", "main", feature) // the branch of that name goes first
+	if got := clone.base(history.Want{Base: "main", Branch: "feature"}); got.Commit != fork {
+		t.Errorf("a branch, and a tag of its name: %+v, want %s", got, fork)
+	}
+	clone.git("tag", "--delete", "main")
 	clone.git("switch", "--quiet", "main")
 	if got := clone.base(history.Want{Branch: "main"}); got.Commit != fork || !strings.Contains(got.Why, "the commit before on main") {
 		t.Errorf("on main: %+v, want %s", got, fork)

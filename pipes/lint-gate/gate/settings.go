@@ -52,7 +52,7 @@ type Settings struct {
 
 	FailOn       string        `envconfig:"FAIL_ON" default:"error" allowed:"error,warning,info" desc:"Least severity that fails the gate. What is below is shown."`
 	Suppressions string        `envconfig:"SUPPRESSIONS" default:"report" allowed:"report,fail" desc:"What happens when the change silences linters: with comments such as //nolint or # noqa, or with a looser configuration of golangci-lint. It is reported, or it counts as a finding."`
-	Base         string        `envconfig:"BASE" example:"main" desc:"Branch or commit to compare with. Default: the destination of the pull request, else the main branch, and on that the commit before."`
+	Base         string        `envconfig:"BASE" example:"main" desc:"Branch, commit or tag to compare with. Default: the destination of the pull request, else the main branch, and on that the commit before."`
 	Memory       settings.Size `envconfig:"MEMORY" example:"2GiB" desc:"How much memory linters may use. Default: what the container may use."`
 	Cache        string        `envconfig:"CACHE" example:".fearless/cache" desc:"Folder of the clone for what linters keep from one run to the next; name it under definitions, caches. Default: .fearless/cache in the pipe's own image, and elsewhere the linters' own folders."`
 	With         settings.List `envconfig:"WITH" example:"migration-check" desc:"Further programs of the image to install."`

@@ -42,7 +42,7 @@ type Settings struct {
 	Down    string        `envconfig:"DOWN_COMMAND" example:"./migrate down $MIGRATION" desc:"For TOOL: commands. Takes back the last migration, whose id is in MIGRATION; that of the one before it is in MIGRATION_BEFORE. Default: there is no way back."`
 	Engine  string        `envconfig:"ENGINE" allowed:"postgresql,mysql,sqlite" desc:"The database that the migrations are for; mysql is MariaDB's, too. Default: that of the address in SCRATCH_DATABASE_URL, else postgresql."`
 	Table   string        `envconfig:"MIGRATIONS_TABLE" default:"schema_migrations" desc:"The table in which golang-migrate, or the tool of TOOL: commands, keeps what is applied."`
-	Base    string        `envconfig:"BASE" example:"main" desc:"Branch or commit to compare with. Default: the destination of the pull request, else the main branch, and on that the commit before."`
+	Base    string        `envconfig:"BASE" example:"main" desc:"Branch, commit or tag to compare with. Default: the destination of the pull request, else the main branch, and on that the commit before."`
 	FailOn  settings.List `envconfig:"FAIL_ON" default:"missing,broken,unsafe" allowed:"missing,broken,unsafe,warning" desc:"Verdicts that fail the check. What could not be judged always does."`
 
 	SchemaFile    string        `envconfig:"SCHEMA_FILE" example:"db/schema.sql" desc:"SQL of the schema that the code wants, such as a dump."`
