@@ -105,7 +105,11 @@ func (c *check) read(ctx context.Context) error {
 	}
 	c.head = folder.Read(format, c.s.Folder, head)
 	if len(c.head.Migrations) == 0 && len(c.head.Ignored) > 0 {
-		return exit.Invalidf("MIGRATIONS_PATH: %s sees no migration in %s, and passes over %s", c.tool.Name(), c.s.Folder, strings.Join(c.head.Ignored, ", ")).
+		names := strings.Join(c.head.Ignored[:min(5, len(c.head.Ignored))], ", ")
+		if more := len(c.head.Ignored) - 5; more > 0 {
+			names += fmt.Sprintf(" and %d more", more)
+		}
+		return exit.Invalidf("MIGRATIONS_PATH: %s sees no migration in %s, and passes over %s", c.tool.Name(), c.s.Folder, names).
 			Hint("golang-migrate reads names like 1_title.up.sql and 1_title.down.sql; for other tools set TOOL.")
 	}
 	base, err := c.filesOf(ctx, c.base.Commit, head)

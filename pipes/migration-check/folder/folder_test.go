@@ -126,6 +126,8 @@ func TestIntegrity(t *testing.T) {
 		{"mixed", base, with("20260101120000_c.up.sql", "20260101120000_c.down.sql"), nil, "I06 20260101120000_c.up.sql:0"},
 		{"future", nil, []string{"20270101120000_c.up.sql"}, nil, "I06 20270101120000_c.up.sql:0"},
 		{"long", nil, []string{"202601011200001_c.up.sql"}, nil, "I06 202601011200001_c.up.sql:0"},
+		{"milliseconds, as in the folder", []string{"20251201120000123_b.up.sql", "20251201120000123_b.down.sql"}, []string{"20251201120000123_b.up.sql", "20251201120000123_b.down.sql", "20260101120000000_c.up.sql", "20260101120000000_c.down.sql"}, nil, ""},
+		{"milliseconds in the future", []string{"20251201120000123_b.up.sql", "20251201120000123_b.down.sql"}, []string{"20251201120000123_b.up.sql", "20251201120000123_b.down.sql", "20270101120000000_c.up.sql", "20270101120000000_c.down.sql"}, nil, "I06 20270101120000000_c.up.sql:0"},
 		{"old gap", []string{"1_a.up.sql", "7_b.up.sql"}, []string{"1_a.up.sql", "7_b.up.sql", "8_c.up.sql"}, nil, ""},
 		{"no down", base, with("3_c.up.sql"), nil, "I07 3_c.up.sql:0"},
 		{"empty down", base, with("3_c.up.sql", "3_c.down.sql=-- nothing"), nil, "I07 3_c.down.sql:0"},
