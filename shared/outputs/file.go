@@ -1,6 +1,7 @@
 package outputs
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -32,11 +33,8 @@ func (d *directory) file(name string, mode fs.FileMode, write func(io.Writer) er
 	if err := d.plain(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	temporary := name + ".new"
-	// A left-over of a killed run, or a trap; in either case not ours to follow.
-	if err := d.root.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
+	// A name of its own: another run may write the same file at this moment.
+	temporary := name + "." + rand.Text() + ".new"
 	file, err := d.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err

@@ -2,10 +2,13 @@ package outputs_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -267,15 +270,29 @@ func TestSymbolicLinks(t *testing.T) {
 	if got := contents(t, target); err != nil || got != "precious" || len(left) != 1 {
 		t.Errorf("behind the link: %q, %v, %v", got, left, err)
 	}
-	// A trap in the place of the temporary file is removed, not followed.
-	p = place(t)
-	write(t, p)
-	if err := os.Symlink(target, filepath.Join(p.Dir, ".fearless", "outputs.env.new")); err != nil {
-		t.Fatal(err)
+}
+
+// Two runs in one clone may write at the same moment: each file is that of one of them.
+func TestAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	p := place(t)
+	var all sync.WaitGroup
+	for n := range 8 {
+		all.Go(func() {
+			for range 20 {
+				if _, err := p.Write("ami-bake", "baked", []outputs.Variable{{Name: "IMAGE_ID", Value: fmt.Sprint("ami-", n)}}, nil); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
-	write(t, p)
-	if got := contents(t, target); got != "precious" {
-		t.Errorf("behind the trap: %q", got)
+	all.Wait()
+	if got := contents(t, filepath.Join(p.Dir, ".fearless", "outputs.env")); strings.Count(got, "\nIMAGE_ID='ami-") != 1 || !strings.HasSuffix(got, "\nFEARLESS_SUMMARY='baked'\n") {
+		t.Errorf("%q", got)
+	}
+	left, err := os.ReadDir(filepath.Join(p.Dir, ".fearless"))
+	if err != nil || slices.ContainsFunc(left, func(e os.DirEntry) bool { return strings.HasSuffix(e.Name(), ".new") }) {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 
