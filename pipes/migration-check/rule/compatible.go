@@ -119,9 +119,7 @@ func (j *compatibility) column(c schema.Change) {
 	case schema.Renamed:
 		j.add("M104", c, "The column %s is now called %s.", c.Before.Name, last(c.After.Name))
 	case schema.Added:
-		if f := c.After.Facts; f.NotNull && !f.FillsItself() && !j.perhapsRenamed(c.After) {
-			j.add("M106", c, "INSERTs of the old release do not give %s, which is NOT NULL and has no default.", c.After.Name)
-		}
+		j.columnAdded(c)
 	case schema.Changed:
 		j.columnChanged(c)
 	}
@@ -142,6 +140,12 @@ func (j *compatibility) twin(dropped schema.Object) string {
 		return ""
 	}
 	return found[0]
+}
+
+func (j *compatibility) columnAdded(c schema.Change) {
+	if f := c.After.Facts; f.NotNull && !f.FillsItself() && !j.perhapsRenamed(c.After) {
+		j.add("M106", c, "INSERTs of the old release do not give %s, which is NOT NULL and has no default.", c.After.Name)
+	}
 }
 
 // perhapsRenamed tells a column that M104 was said of, and that is otherwise as it was.
