@@ -60,6 +60,10 @@ func (t *trial) tryOnce(ctx context.Context, m folder.Migration, at int, measure
 	if t.server.Dialect() == statement.MySQL {
 		t.notAtomic(m)
 	}
+	if m.Repeatable {
+		t.back = nil
+		return false, t.onceMore(ctx, m, at)
+	}
 	if !m.Down.Exists() {
 		t.notJudged("the way back from " + m.Name() + ": it has no down migration")
 		t.back = nil

@@ -64,6 +64,12 @@ func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
 	if a.trace != nil && a.trace.EndsItself {
 		c.notJudged("what " + m.Name() + " locks, and which rows it changes: it commits by itself")
 	}
+	if m.Repeatable {
+		if err := a.onceMore(ctx); err != nil {
+			return err
+		}
+		return c.dropSpare(ctx)
+	}
 	if !m.Down.Exists() {
 		c.notJudged("the way back from " + m.Name() + ": it has no down migration")
 		return c.dropSpare(ctx) // it is behind now

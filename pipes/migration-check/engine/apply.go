@@ -154,7 +154,7 @@ func (t Tool) plain(ctx context.Context, d *Database, f *folder.Folder, directio
 		switch isDone := done[m.Version.String()]; {
 		case direction == tool.Up && !isDone && m.Up.Exists() && len(next) < most:
 			next = append(next, m)
-		case direction == tool.Down && isDone:
+		case direction == tool.Down && isDone && !m.Repeatable:
 			next = []folder.Migration{m}
 		}
 	}

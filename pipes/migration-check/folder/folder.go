@@ -5,6 +5,8 @@ package folder
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"path"
 	"slices"
@@ -25,11 +27,16 @@ type Migration struct {
 	Title   string
 	Up      Part
 	Down    Part
+	// Repeatable: its version is that of its text, behind all others.
+	Repeatable bool
 }
 
 // Name is how logs and reports call it.
 func (m Migration) Name() string {
-	if m.Title == "" {
+	switch {
+	case m.Repeatable:
+		return m.Title
+	case m.Title == "":
 		return m.Version.String()
 	}
 	return m.Version.String() + "_" + m.Title
@@ -88,7 +95,7 @@ func Read(format Format, dir string, files []File) *Folder {
 			if !known {
 				at = len(f.Migrations)
 				byVersion[p.version] = at
-				f.Migrations = append(f.Migrations, Migration{Version: p.version, Title: p.title})
+				f.Migrations = append(f.Migrations, Migration{Version: p.version, Title: p.title, Repeatable: p.again})
 			}
 			f.add(&f.Migrations[at], p)
 		}
@@ -125,10 +132,20 @@ func (f *Folder) Find(v Version) (Migration, bool) {
 
 // Highest is the last version; false for none.
 func (f *Folder) Highest() (Version, bool) {
-	if len(f.Migrations) == 0 {
-		return Version{}, false
+	if m, any := f.last(); any {
+		return m.Version, true
 	}
-	return f.Migrations[len(f.Migrations)-1].Version, true
+	return Version{}, false
+}
+
+// last is the one of the highest version.
+func (f *Folder) last() (Migration, bool) {
+	for _, m := range slices.Backward(f.Migrations) {
+		if !m.Repeatable {
+			return m, true
+		}
+	}
+	return Migration{}, false
 }
 
 // New lists the migrations that base does not have, in order.
@@ -187,6 +204,17 @@ func NewVersion(text string) (Version, bool) {
 
 // Named is a version of tools that do not count: they say themselves what comes first.
 func Named(id string) Version { return Version{key: id, text: id} }
+
+// ofText is the version of a repeatable migration: in the order of titles, behind all
+// numbers.
+func ofText(title, text string) Version {
+	sum := sha256.Sum256([]byte(title + "\x00" + text))
+	digest := hex.EncodeToString(sum[:6])
+	return Version{key: "~" + title + " " + digest, text: "R." + digest}
+}
+
+// Again is another version of the same: what is applied by it is applied once more.
+func (v Version) Again() Version { return Version{key: v.key + "~", text: v.text + "~"} }
 
 // String is the version without leading zeros.
 func (v Version) String() string { return v.text }

@@ -64,7 +64,7 @@ func TestFormats(t *testing.T) {
 		names  []string
 		want   string
 	}{
-		{"flyway", []string{"V1__a.sql", "V1.10__c.sql", "V1_2__b.sql", "U1__a.sql", "R__views.sql", "afterMigrate.sql"}, "1_a(down) 1.2_b 1.10_c | "},
+		{"flyway", []string{"V1__a.sql", "V1.10__c.sql", "V1_2__b.sql", "U1__a.sql", "R__views.sql", "afterMigrate.sql"}, "1_a(down) 1.2_b 1.10_c R__views | "},
 		{"dbmate", []string{"2_b.sql=-- migrate:up\nselect 2;\n-- migrate:down\nselect 3;\n", "1_a.sql=-- migrate:up transaction:false\nselect 1\n"}, "1_a 2_b(down) | "},
 		{"goose", []string{"1_a.sql=-- +goose Up\nselect 2;\n-- +goose Down\nselect 3;\n"}, "1_a(down) | "},
 		{"prisma", []string{"20260101_a/migration.sql", "20260102_b/migration.sql", "migration_lock.toml"}, "20260101_a 20260102_b | "},

@@ -29,6 +29,7 @@ type parsed struct {
 	version Version
 	title   string
 	down    bool
+	again   bool // repeatable
 	part    Part
 }
 
@@ -52,8 +53,9 @@ func parseGolangMigrate(f File) []parsed {
 
 // The formats of other tools, applied as plain SQL in their order.
 var (
-	// Flyway: V1.2__title.sql, and U1.2__title.sql to undo. Repeatable ones (R__) are not versioned.
-	Flyway = Format{Name: "flyway", Down: true, parse: parseFlyway, unversioned: regexp.MustCompile(`^(R__.*|(before|after)[A-Z][A-Za-z]*(__.*)?)\.sql$`)}
+	// Flyway: V1.2__title.sql, and U1.2__title.sql to undo. R__title.sql is applied behind
+	// them, again whenever its text is another one.
+	Flyway = Format{Name: "flyway", Down: true, parse: parseFlyway, unversioned: regexp.MustCompile(`^(before|after)[A-Z][A-Za-z]*(__.*)?\.sql$`)}
 	// Dbmate: 20260101120000_title.sql with "-- migrate:up" and "-- migrate:down" in it.
 	Dbmate = Format{Name: "dbmate", Numeric: true, Down: true, Without: "-- migrate:up transaction:false",
 		parse: sections(regexp.MustCompile(`^--\s*migrate:(up|down)\b`), dbmateTransaction)}
@@ -69,10 +71,14 @@ var (
 var (
 	flyway = regexp.MustCompile(`^([VU])([0-9]+(?:[._][0-9]+)*)__(.*)\.sql$`)
 	plain  = regexp.MustCompile(`^([0-9]+)_(.*?)(?:\.(up|down))?\.sql$`)
+	again  = regexp.MustCompile(`^R__(.*)\.sql$`)
 	prisma = regexp.MustCompile(`^([0-9]+)_([^/]*)/migration\.sql$`)
 )
 
 func parseFlyway(f File) []parsed {
+	if m := again.FindStringSubmatch(path.Base(f.Name)); m != nil {
+		return []parsed{{version: ofText(m[1], f.Text), title: "R__" + m[1], again: true, part: Part{File: f.Name, Text: f.Text, Transaction: flywayTransaction(f.Text)}}}
+	}
 	m := flyway.FindStringSubmatch(path.Base(f.Name))
 	if m == nil {
 		return nil

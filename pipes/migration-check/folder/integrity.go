@@ -66,6 +66,9 @@ func (j *judge) add(id, file string, line int, format string, args ...any) {
 // history is I01 and I02: what is merged stays.
 func (j *judge) history() {
 	for _, was := range j.Base.Migrations {
+		if was.Repeatable {
+			continue // its text may change; what it has made stays without it
+		}
 		is, there := j.Head.Find(was.Version)
 		for _, p := range []struct {
 			was, is Part
@@ -224,9 +227,9 @@ func (j *judge) missingDowns() {
 	if !j.Head.Format.Down {
 		return
 	}
-	old := j.Head.Migrations
-	if j.Base != nil && len(j.Base.Migrations) > 0 {
-		old = j.Base.Migrations
+	old := j.Head.versioned()
+	if j.Base != nil && len(j.Base.versioned()) > 0 {
+		old = j.Base.versioned()
 	}
 	with := 0
 	for _, m := range old {
@@ -239,13 +242,18 @@ func (j *judge) missingDowns() {
 	}
 	for _, m := range j.new {
 		switch {
-		case !m.Up.Exists():
+		case !m.Up.Exists(), m.Repeatable:
 		case !m.Down.Exists():
 			j.add("I07", m.Up.File, 0, "There is no down migration for version %s, while %d of %d others have one.", m.Version, with, len(old))
 		case len(j.Dialect.Split(m.Down.Text)) == 0:
 			j.add("I07", m.Down.File, 0, "The down migration of version %s is empty.", m.Version)
 		}
 	}
+}
+
+// versioned are the migrations that are applied once.
+func (f *Folder) versioned() []Migration {
+	return slices.DeleteFunc(slices.Clone(f.Migrations), func(m Migration) bool { return m.Repeatable })
 }
 
 // names is I09 for files that are passed over. Those that the base has, too, stay.

@@ -22,7 +22,7 @@ func (f *Folder) Write(title, up, down string, now time.Time) []File {
 	case Goose.Name:
 		return []File{{Name: name + ".sql", Text: "-- +goose Up\n" + up + "\n-- +goose Down\n" + down}}
 	case SQLx.Name:
-		if len(f.Migrations) > 0 && !strings.HasSuffix(f.Migrations[len(f.Migrations)-1].Up.File, ".up.sql") {
+		if last, any := f.last(); any && !strings.HasSuffix(last.Up.File, ".up.sql") {
 			return []File{{Name: name + ".sql", Text: up}} // sqlx refuses a folder of both kinds
 		}
 	}
@@ -35,7 +35,8 @@ func (f *Folder) Write(title, up, down string, now time.Time) []File {
 
 // nextVersion follows the folder's own scheme: a time, or a count with its zeros.
 func (f *Folder) nextVersion(now time.Time) string {
-	highest, any := f.Highest()
+	last, any := f.last()
+	highest := last.Version
 	switch {
 	case !any && (f.Format.Name == Prisma.Name || f.Format.Name == SQLx.Name || f.Format.Name == Dbmate.Name),
 		len(highest.String()) >= 14 && !strings.Contains(highest.String(), "."):
@@ -45,7 +46,7 @@ func (f *Folder) nextVersion(now time.Time) string {
 	case !any:
 		return "000001"
 	}
-	digits := strings.TrimLeft(f.Migrations[len(f.Migrations)-1].file(), "VU")
+	digits := strings.TrimLeft(last.file(), "VU")
 	digits = digits[:len(digits)-len(strings.TrimLeft(digits, "0123456789"))]
 	first, _, _ := strings.Cut(highest.String(), ".")
 	n, err := strconv.Atoi(first)

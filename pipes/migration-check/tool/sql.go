@@ -73,7 +73,7 @@ func (s SQL) Step(ctx context.Context, d *server.Database, f *folder.Folder, dir
 			switch isDone := done[m.Version.String()]; {
 			case direction == Up && !isDone && m.Up.Exists() && next == nil:
 				next = m
-			case direction == Down && isDone:
+			case direction == Down && isDone && !m.Repeatable:
 				next = m
 			}
 		}
@@ -86,9 +86,14 @@ func (s SQL) Step(ctx context.Context, d *server.Database, f *folder.Folder, dir
 
 // Record adds the version.
 func (s SQL) Record(ctx context.Context, d *server.Database, f *folder.Folder) error {
-	return s.with(ctx, d, func(conn *pgx.Conn, _ map[string]bool) error {
-		_, err := conn.Exec(ctx, "insert into "+applied+" values ($1)", f.Migrations[len(f.Migrations)-1].Version.String())
-		return err
+	return s.with(ctx, d, func(conn *pgx.Conn, done map[string]bool) error {
+		for _, m := range slices.Backward(f.Migrations) {
+			if !done[m.Version.String()] { // behind it may be repeatable ones
+				_, err := conn.Exec(ctx, "insert into "+applied+" values ($1)", m.Version.String())
+				return err
+			}
+		}
+		return nil
 	})
 }
 
