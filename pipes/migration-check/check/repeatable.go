@@ -40,12 +40,18 @@ func (t *trial) onceMore(ctx context.Context, m folder.Migration, at int) error 
 	defer func() { _ = d.Drop(context.WithoutCancel(ctx)) }() // it would go with the server
 	failed, err := t.failure(t.tool.Step(ctx, d, applicableAgain(t.until(at), m), tool.Up))
 	if err == nil && failed != nil {
+		failed.Version = m.Version
 		t.notRepeatable(t.head.InClone(m.Up.File), 0, failed)
 	}
 	return err
 }
 
 func (c *check) notRepeatable(file string, line int, failed *tool.Failure) {
+	if m, found := c.head.Find(failed.Version); found && line == 0 {
+		if all := c.s.dialect().Split(m.Up.Text); len(all) == 1 {
+			line = all[0].Line // the server tells no place
+		}
+	}
 	f := rule.Find("D05").Finding(file, line, "It cannot be applied a second time: %v", failed.Err)
 	f.Detail = c.head.Format.Name + " applies it again whenever its text changes.\nCREATE OR REPLACE, or DROP … IF EXISTS before."
 	c.add(f)
