@@ -62,7 +62,7 @@ func (r *run) runGolangci(ctx context.Context) error {
 
 func (r *run) golangciModule(ctx context.Context, m module, verified map[string]bool) error {
 	dir := filepath.Join(r.Dir, filepath.FromSlash(m.dir))
-	environ, jobs := r.golangciEnviron(m)
+	environ, jobs := r.golangciEnviron(m, runtime.GOMAXPROCS(0))
 	settings := []string{"--no-config"}
 	if name := r.golangciSettings(m.dir); name != "" {
 		settings = []string{"--config", filepath.Join(r.Dir, filepath.FromSlash(name))}
@@ -208,9 +208,9 @@ func newer(m module, wanted, have string) error {
 			"or lower the go line of its go.mod, when it is not needed")
 }
 
-// golangciEnviron is the environment of a module's run, and how many processors
+// golangciEnviron is the environment of a module's run, and how many of the processors
 // it may use; 0 is all.
-func (r *run) golangciEnviron(m module) (environ []string, jobs int) {
+func (r *run) golangciEnviron(m module, processors int) (environ []string, jobs int) {
 	var extra []string
 	unset := func(name, content string) {
 		if value(r.Environ, name) == "" {
@@ -231,9 +231,9 @@ func (r *run) golangciEnviron(m module) (environ []string, jobs int) {
 		extra = append(extra, "GOWORK=off")
 	}
 	if limit, why := r.memory(); limit > 0 {
-		jobs = min(max(int(limit/memoryPerJob), 1), runtime.GOMAXPROCS(0))
+		jobs = min(max(int(limit/memoryPerJob), 1), processors)
 		unset("GOMEMLIMIT", fmt.Sprintf("%dMiB", limit*memoryShare/100>>20))
-		if jobs < runtime.GOMAXPROCS(0) {
+		if jobs < processors {
 			flags += " -p=" + strconv.Itoa(jobs)
 		}
 		r.Log.Debug("memory: %d MB, %s; %d at a time", limit>>20, why, jobs)

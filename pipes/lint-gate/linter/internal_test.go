@@ -100,7 +100,7 @@ func TestGolangciEnviron(t *testing.T) {
 	of := func(j Job, m module) map[string]string {
 		r := &run{Job: j, linter: Linter{Name: Golangci}}
 		r.Log = console.New(io.Discard, false)
-		environ, jobs := r.golangciEnviron(m)
+		environ, jobs := r.golangciEnviron(m, 4)
 		got := map[string]string{}
 		for _, name := range []string{"GOMEMLIMIT", "GOFLAGS", "GOCACHE", "GOMODCACHE", "GOLANGCI_LINT_CACHE", "GOWORK"} {
 			if v := value(environ, name); v != "" {
