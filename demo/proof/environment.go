@@ -16,7 +16,7 @@ import (
 
 // file is the environment file. A deploy that is quick to watch has roles that say at
 // once when they are ready, and balancers that need not wait for long requests: the
-// longest here takes a second.
+// longest here takes a second, of which a busy computer makes many.
 const file = `
 network:
   create: {cidr: 10.40.0.0/16}
@@ -27,7 +27,7 @@ roles:
   web:
     instance: %[2]s
     min: 2
-    http: {drain: 5s}
+    http: {drain: 20s}
     drain: 5s
   worker: {instance: %[2]s, drain: 10s, ready: 'test -e "$DATA_DIR/schema"'}
   scheduler: {instance: %[2]s, exactly: 1, drain: 5s, ready: 'test -e "$DATA_DIR/schema"'}

@@ -26,6 +26,9 @@ const (
 
 	// patience is how long a server may take to end after its signal.
 	patience = 5 * time.Second
+
+	// moment is what the kernel is given to tell that a server has ended whose connections have.
+	moment = time.Second
 )
 
 // Options say what a server is and what it needs around it.
@@ -43,6 +46,7 @@ type Process struct {
 
 	options  Options
 	patience time.Duration
+	moment   time.Duration
 	cmd      *exec.Cmd
 	ended    chan struct{} // closed when it has
 	err      error         // how, to be read after that
@@ -67,7 +71,7 @@ func New(o Options, stack *undo.Stack) (*Process, error) {
 			return nil, exit.Unablef("scratch %s: %w", o.Name, err)
 		}
 	}
-	return &Process{Dir: dir, options: o, patience: patience, ended: make(chan struct{})}, nil
+	return &Process{Dir: dir, options: o, patience: patience, moment: moment, ended: make(chan struct{})}, nil
 }
 
 // environment holds nothing of ours: a server needs no secret of the pipeline.
@@ -199,7 +203,7 @@ func lost(err error) bool {
 
 // lookAgain gives the kernel a moment to tell that the server has ended.
 func (p *Process) lookAgain() {
-	limit := time.NewTimer(time.Second)
+	limit := time.NewTimer(p.moment)
 	defer limit.Stop()
 	select {
 	case <-p.ended:

@@ -77,6 +77,7 @@ func TestServerEndsByItsSignal(t *testing.T) {
 	t.Parallel()
 	p, stack := newServer(t)
 	serve(t, p, stack, "trap 'kill $!; echo bye >&2; exit 3' QUIT;")
+	p.patience = time.Hour
 	if err := p.stop(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -225,6 +226,7 @@ func TestExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The connection knows it, we may not yet.
+	p.moment = time.Hour
 	err := p.Explain(errors.New("read unix: unexpected EOF"))
 	if exit.CodeOf(err) != exit.Unable || !strings.Contains(err.Error(), "is gone: signal: killed") || !strings.Contains(err.Error(), "(read unix: unexpected EOF)") {
 		t.Errorf("of one that was killed: %v", err)

@@ -148,7 +148,7 @@ func TestStopped(t *testing.T) {
 			t.Fatal(err)
 		}
 		for asleep := false; !asleep; {
-			err := conn.QueryRow(t.Context(), "select exists (select 1 from pg_stat_activity where wait_event = 'PgSleep')").Scan(&asleep)
+			err := conn.QueryRow(t.Context(), "select exists (select 1 from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database())").Scan(&asleep)
 			if err != nil {
 				t.Fatal(err)
 			}
