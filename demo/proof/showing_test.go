@@ -42,6 +42,7 @@ func TestCommitsAreShown(t *testing.T) {
 	}
 	for n, v := range versions {
 		expect(t, s, v, "GET", "/version", http.StatusOK, v.Answer)
+		scheduled(t, s, v)
 		for job := range n + 1 { // numbered on each server by itself; the first is the scheduler's own
 			expect(t, s, v, "POST", "/jobs", http.StatusCreated, fmt.Sprint(job+2))
 		}
@@ -76,6 +77,25 @@ func expect(t *testing.T, s *proof.Showing, v proof.Version, method, path string
 	got, body, err := s.Ask(t.Context(), v, method, path)
 	if err != nil || got != code || !strings.Contains(body, part) {
 		t.Errorf("%s %s of version %s: %d %q %v, want %d with %q", method, path, v.Name, got, body, err, code, part)
+	}
+}
+
+// scheduled waits until the scheduler of a version, which starts beside its web server, has
+// queued its job.
+func scheduled(t *testing.T, s *proof.Showing, v proof.Version) {
+	t.Helper()
+	tick, late := time.NewTicker(50*time.Millisecond), time.After(5*time.Minute)
+	defer tick.Stop()
+	for {
+		_, body, err := s.Ask(t.Context(), v, "GET", "/jobs")
+		if err != nil || strings.HasPrefix(body, "jobs: 1 queued") {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("the scheduler of version %s has queued nothing: %s", v.Name, body)
+		}
 	}
 }
 
