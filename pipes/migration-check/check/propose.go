@@ -11,6 +11,7 @@ import (
 	"ariga.io/atlas/sql/postgres"
 	atlas "ariga.io/atlas/sql/schema"
 
+	"bitbucket.org/fearless/pipes/pipes/migration-check/folder"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/schema"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
 	"bitbucket.org/fearless/pipes/shared/outputs"
@@ -21,7 +22,7 @@ const proposals = "migration-check/"
 
 // propose writes a migration that leads to the wanted schema. Atlas plans it; it is
 // applied to a clone and compared before anybody is shown it, because Atlas does not see
-// views, functions, triggers and more. That the proposal fails is said and changes
+// functions, triggers and more; what PostgreSQL itself writes of those is added. That the proposal fails is said and changes
 // nothing: the verdict stands without it.
 func (c *check) propose(ctx context.Context, wanted *server.Database, want *schema.Snapshot) error {
 	have, err := c.server.Clone(ctx, "proposal", c.fresh)
@@ -33,13 +34,24 @@ func (c *check) propose(ctx context.Context, wanted *server.Database, want *sche
 		c.rt.Console.Warn("no SQL is proposed: %v", err)
 		return nil
 	}
-	if len(up) == 0 {
-		c.rt.Console.Info("no SQL is proposed: what is missing must be written by hand")
-		return nil
-	}
 	left, err := c.applied(ctx, have, up, want)
 	if err != nil {
 		c.rt.Console.Warn("no SQL is proposed: what Atlas plans does not apply: %v", err)
+		return nil
+	}
+	for range 2 { // the index of a view shows when the view is there
+		more, back := c.defined(ctx, have, wanted, left)
+		if len(more) == 0 {
+			break
+		}
+		up, down = append(up, more...), withBack(up, down, back)
+		if left, err = c.applied(ctx, have, nil, want); err != nil {
+			c.rt.Console.Warn("no SQL is proposed: %v", err)
+			return nil
+		}
+	}
+	if len(up) == 0 {
+		c.rt.Console.Info("no SQL is proposed: what is missing must be written by hand")
 		return nil
 	}
 	var note strings.Builder
@@ -130,10 +142,15 @@ func (c *check) applied(ctx context.Context, have *server.Database, up []string,
 func (c *check) writeProposal(note string, up, down []string) error {
 	place := outputs.Place{Dir: c.repo.Dir}
 	text := func(statements []string) string {
-		if len(statements) == 0 {
-			return ""
+		var b strings.Builder
+		for _, s := range statements {
+			if c.head.Format.Name == folder.Goose.Name && strings.Contains(s, ";") {
+				b.WriteString("-- +goose StatementBegin\n" + s + ";\n-- +goose StatementEnd\n")
+				continue
+			}
+			b.WriteString(s + ";\n")
 		}
-		return strings.Join(statements, ";\n") + ";\n"
+		return b.String()
 	}
 	files := c.head.Write("proposal", note+text(up), text(down), time.Now())
 	c.rt.Console.Heading("Proposed migration")
