@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -144,9 +145,21 @@ func copyInto(ts *testscript.TestScript, from, to string) {
 func endsWith(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Chdir(ts.MkAbs("clone")))
 	story.EndsWith(ts, neg, slices.Concat(args[:1], []string{"env"}, args[1:], []string{"migration-check"}))
+	if slices.ContainsFunc(args, program.MatchString) {
+		if found := foreign.FindString(ts.ReadFile("stdout")); found != "" {
+			ts.Fatalf("%q has no meaning for people with that tool", found)
+		}
+	}
 	ts.Check(ts.Chdir(".."))
 	nothingLeft(ts)
 }
+
+// program is the setting of tools that apply migrations by themselves, to whose users
+// nothing must be said in the words of folders of SQL.
+var (
+	program = regexp.MustCompile(`^TOOL=(django|alembic|rails|commands)$`)
+	foreign = regexp.MustCompile(`golang-migrate[^,]|\.(up|down)\.sql|psql|(up|down) (file|migration)\b|its down\b`)
+)
 
 // nothingLeft looks for directories and processes of the scratch server.
 func nothingLeft(ts *testscript.TestScript) {

@@ -88,12 +88,25 @@ func (a *attempt) upInSpare(ctx context.Context) error {
 	return err
 }
 
+// down takes the migration back, and measures it.
+func (a *attempt) down(ctx context.Context, d *server.Database) (*tool.Failure, error) {
+	began := time.Now()
+	var took time.Duration
+	var err error
+	if a.program != nil {
+		took, err = a.program.tool.Timed(ctx, d, a.folder, tool.Down)
+	} else {
+		err = a.tool.Step(ctx, d, a.folder, tool.Down)
+		took = time.Since(began)
+	}
+	a.measured.Down = milliseconds(took)
+	return a.failure(err)
+}
+
 // downAndUp tells whether the database is afterwards what it was before.
 func (a *attempt) downAndUp(ctx context.Context, d *server.Database) (same bool, err error) {
 	down := a.head.InClone(a.migration.Down.File)
-	began := time.Now()
-	failed, err := a.failure(a.tool.Step(ctx, d, a.folder, tool.Down))
-	a.measured.Down = milliseconds(time.Since(began))
+	failed, err := a.down(ctx, d)
 	if err != nil {
 		return false, err
 	}
@@ -107,7 +120,7 @@ func (a *attempt) downAndUp(ctx context.Context, d *server.Database) (same bool,
 			a.notJudged("the way back from " + a.migration.Name() + ": it has none")
 			return false, nil
 		}
-		a.add(rule.Find("D03").Finding(down, line, "The down migration of version %s fails: %v", a.migration.Version, failed.Err))
+		a.add(rule.Find("D03").Finding(down, line, "%s fails: %v", a.wayBack(), failed.Err))
 		return false, nil
 	}
 	undone, err := a.snapshot(ctx, d)
@@ -124,7 +137,11 @@ func (a *attempt) downAndUp(ctx context.Context, d *server.Database) (same bool,
 	}
 	losses := rows.Compare(a.rows, now, nil, a.written())
 	for _, loss := range losses {
-		a.add(rule.Find("D06").Finding(down, 0, "After up and down: %s.", loss.Text))
+		line := 0
+		if down == a.file { // there and back are in one file
+			line = a.lineOf(loss)
+		}
+		a.add(rule.Find("D06").Finding(down, line, "After up and down: %s.", loss.Text))
 	}
 	restored, err := a.again(ctx, d, down, left)
 	// Rows that the migration itself has written are there twice now, or not any more.
@@ -149,7 +166,7 @@ func (a *attempt) again(ctx context.Context, d *server.Database, down string, le
 		return false, err
 	}
 	if failed != nil {
-		a.add(rule.Find("D05").Finding(down, 0, "Version %s cannot be applied again after its down: %v", a.migration.Version, failed.Err))
+		a.add(rule.Find("D05").Finding(down, 0, "%s cannot be applied again after %s: %v", a.called(), a.itsDown(), failed.Err))
 		return false, nil
 	}
 	redone, err := a.snapshot(ctx, d)
@@ -159,7 +176,7 @@ func (a *attempt) again(ctx context.Context, d *server.Database, down string, le
 	a.spareAt = redone
 	differs := schema.Compare(a.after, redone)
 	for _, c := range unsaid(differs, left) {
-		a.add(rule.Find("D05").Finding(down, 0, "Version %s applied again after its down leads elsewhere: %s", a.migration.Version, c))
+		a.add(rule.Find("D05").Finding(down, 0, "%s applied again after %s leads elsewhere: %s", a.called(), a.itsDown(), c))
 	}
 	return len(differs) == 0, nil
 }

@@ -50,10 +50,10 @@ func (c *check) whose() string {
 // acceptance is how a comment that accepts a finding is written.
 func (c *check) acceptance() string {
 	sign := "--"
-	if name := c.s.Tool; name == "django" || name == "alembic" || name == "rails" {
-		sign = "#"
+	if c.program != nil {
+		sign = c.program.tool.Traits().Comment
 	}
-	return sign + " fearless:accept <rule> until=<date> <reason>"
+	return strings.TrimSpace(sign + " fearless:accept <rule> until=<date> <reason>")
 }
 
 // readProgram asks the tool about base and head. Where the base's migrations show that
@@ -61,6 +61,9 @@ func (c *check) acceptance() string {
 func (c *check) readProgram(ctx context.Context) error {
 	p := c.program
 	p.root, p.tool.Clone = c.repo.Dir, c.repo.Dir
+	if c.s.SchemaFile == "" && c.s.SchemaCommand == "" && c.s.CheckCommand == "" {
+		c.s.SchemaFile = p.tool.Dump(p.root)
+	}
 	var err error
 	if p.probe, err = c.server.Create(ctx, "probe"); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,17 +35,18 @@ func (c *check) acceptances(comments *rule.Acceptances) {
 	}
 }
 
-// own puts the tool's own remedies into findings, and takes out files that are none of
-// the clone's.
+// own puts findings into the tool's own words, and takes out files that are none of the
+// clone's.
 func (c *check) own() {
-	remedies := tool.Remedies(c.tool.Name())
 	for i := range c.findings {
 		f := &c.findings[i]
 		if strings.HasPrefix(f.File, "(") {
 			f.Message, f.File, f.Line = strings.Trim(f.File, "()")+": "+f.Message, "", 0
 		}
-		if remedy, ok := remedies[f.Rule]; ok && f.Tool == rule.Tool {
-			f.Detail = rule.Find(f.Rule).Why + "\n" + remedy
+		if r := rule.Find(f.Rule); f.Tool == rule.Tool && strings.HasPrefix(f.Detail, r.Why+"\n"+r.Instead) {
+			words := tool.WordsFor(c.tool.Name(), f.Rule)
+			more := strings.TrimPrefix(f.Detail, r.Why+"\n"+r.Instead) // such as why it is a warning only
+			f.Detail = cmp.Or(words.Why, r.Why) + "\n" + cmp.Or(words.Instead, r.Instead) + more
 		}
 	}
 	c.findings = slices.DeleteFunc(unique(c.findings), c.usual)
@@ -53,10 +55,10 @@ func (c *check) own() {
 // written is a CASCADE in SQL, and not that of on_delete=models.CASCADE.
 var written = regexp.MustCompile(`(?i)(?:^|[^.\w])cascade\b`)
 
-// usual tells a CASCADE that Django writes wherever it drops something, and which took
+// usual tells a CASCADE that the tool writes wherever it drops something, and which took
 // nothing else along.
 func (c *check) usual(f finding.Finding) bool {
-	if f.Rule != "M213" || c.tool.Name() != "django" {
+	if f.Rule != "M213" || !c.program.tool.Traits().Cascades {
 		return false
 	}
 	for _, m := range c.program.listing.Migrations {

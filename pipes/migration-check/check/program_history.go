@@ -53,6 +53,7 @@ func (c *check) programIntegrity(ctx context.Context) error {
 		was, merged := p.was.Find(m.ID)
 		switch {
 		case m.External:
+		case merged && was.File != m.File && p.shared(was.File): // I04 says it
 		case merged && was.Digest != m.Digest:
 			c.add(rule.Find("I01").Finding(m.File, firstDifference(was.Text, m.Text), "The merged migration %s was edited.", m.ID))
 		case merged || p.stands(m):
@@ -63,18 +64,18 @@ func (c *check) programIntegrity(ctx context.Context) error {
 					line = o.First
 				}
 			}
-			f := rule.Find("I07").Finding(m.File, line, "%s cannot be taken back: %s.", m.ID, m.NoWayBack)
-			f.Detail = "There is no way back after the release but a backup.\nGive it a reverse (reverse_code=migrations.RunPython.noop where nothing needs to be undone), or accept the finding."
-			if c.tool.Name() != "django" {
-				f.Detail = "There is no way back after the release but a backup.\nWrite the way back, or accept the finding."
-			}
-			c.add(f)
+			c.add(rule.Find("I07").Finding(m.File, line, "%s cannot be taken back: %s.", m.ID, m.NoWayBack))
 		}
 	}
 	for _, conflict := range p.listing.Conflicts {
 		c.conflict(conflict)
 	}
 	return c.meanwhile(ctx)
+}
+
+// shared tells a file of the head's that shares its id with another one.
+func (p *program) shared(file string) bool {
+	return slices.ContainsFunc(p.listing.Conflicts, func(c tool.Conflict) bool { return slices.Contains(c.Leaves, file) })
 }
 
 // firstDifference is the line where the new text leaves the old one.
@@ -92,7 +93,7 @@ func firstDifference(was, is string) int {
 // are none of this change's making.
 func (c *check) conflict(conflict tool.Conflict) {
 	if slices.ContainsFunc(c.program.was.Conflicts, func(o tool.Conflict) bool { return o.Of == conflict.Of && len(o.Leaves) >= len(conflict.Leaves) }) {
-		c.program.refuses = c.program.refuses || c.tool.Name() != "alembic" // which upgrades several heads
+		c.program.refuses = c.program.refuses || !c.program.tool.Traits().Heads
 		return
 	}
 	c.program.refuses = true
@@ -101,21 +102,19 @@ func (c *check) conflict(conflict tool.Conflict) {
 		_, merged := c.program.was.Find(id)
 		if m, ok := c.program.listing.Find(id); ok && !merged && !m.External {
 			file = m.File
+		} else if _, touched := c.changes.File(id); touched && !ok {
+			file = id // of those that share an id
 		}
 	}
-	of := ""
-	if conflict.Of != "" {
-		of = " of " + conflict.Of
-	}
-	f := rule.Find("I04").Finding(file, 0, "Merge needed: %s are both the last one%s.", strings.Join(conflict.Leaves, " and "), of)
-	f.Detail = c.tool.Name() + " refuses to migrate until it is told which comes first.\n" + conflict.Advice
+	f := rule.Find("I04").Finding(file, 0, "%s", conflict.Text)
+	f.Detail = tool.WordsFor(c.tool.Name(), "I04").Why + "\n" + conflict.Advice
 	c.add(f)
 }
 
 // meanwhile is I05: the destination branch has got another migration beside a new one,
 // so that after the merge there are two last ones.
 func (c *check) meanwhile(ctx context.Context) error {
-	if name := c.tool.Name(); len(c.new) == 0 || name != "django" && name != "alembic" {
+	if len(c.new) == 0 || !c.program.tool.Traits().After {
 		return nil
 	}
 	tip := c.destination(ctx)
@@ -137,9 +136,7 @@ func (c *check) meanwhile(ctx context.Context) error {
 			if path.Dir(e.Path) != dir || !c.foreign(e.Path) {
 				continue
 			}
-			f := rule.Find("I05").Finding(file, 0, "The destination branch has %s by now, so after the merge there are two last migrations.", e.Path)
-			f.Detail = c.tool.Name() + " refuses to migrate then.\nUpdate the branch, and let this migration come after that one."
-			c.add(f)
+			c.add(rule.Find("I05").Finding(file, 0, "The destination branch has %s by now, so after the merge there are two last migrations.", e.Path))
 		}
 	}
 	return nil

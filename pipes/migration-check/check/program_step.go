@@ -33,6 +33,30 @@ func (a *attempt) observation(ctx context.Context, d *server.Database, direction
 	return t, nil
 }
 
+// called is the migration as findings name it: files have versions, programs names.
+func (a *attempt) called() string {
+	if a.program != nil {
+		return a.migration.Version.String()
+	}
+	return "Version " + a.migration.Version.String()
+}
+
+// wayBack begins a sentence about it.
+func (a *attempt) wayBack() string {
+	if a.program != nil {
+		return "Taking " + a.migration.Version.String() + " back"
+	}
+	return "The down migration of version " + a.migration.Version.String()
+}
+
+// itsDown is the way back within a sentence.
+func (a *attempt) itsDown() string {
+	if a.program != nil {
+		return "it was taken back"
+	}
+	return "its down"
+}
+
 // rowsOfAll takes down what all tables hold: only afterwards it is known which of them the
 // program touches.
 func (a *attempt) rowsOfAll(ctx context.Context) error {

@@ -34,13 +34,17 @@ func (c *check) programWanted(ctx context.Context) error {
 		lines = []string{missing.Text}
 	}
 	isNew := false
-	for _, line := range lines {
+	for i, line := range lines {
 		id := "A01"
 		if slices.Contains(old, line) {
 			id = "A03"
 		}
 		isNew = isNew || id == "A01"
 		f := rule.Find(id).Finding("", 0, "%s says that a migration is missing: %s", c.tool.Name(), line)
+		if i < len(missing.At) { // a file that the tool writes, and which may be behind, or ahead
+			f.Message = line
+			f.File, f.Line = missing.At[i].File, missing.At[i].Line
+		}
 		c.add(f)
 	}
 	if isNew {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -71,7 +72,7 @@ func (c *check) try(ctx context.Context, m folder.Migration, at int) error {
 		return c.dropSpare(ctx)
 	}
 	if !m.Down.Exists() {
-		c.notJudged("the way back from " + m.Name() + ": it has no down migration")
+		c.notJudged("the way back from " + m.Name() + ": there is none")
 		return c.dropSpare(ctx) // it is behind now
 	}
 	return a.back(ctx)
@@ -293,7 +294,7 @@ func (a *attempt) written() map[string]bool {
 func (a *attempt) lineOf(loss rows.Loss) int {
 	for _, s := range a.trace.Steps {
 		for _, change := range s.Changes {
-			if change.Object().Name == loss.Table+"."+loss.Column {
+			if change.Object().Name == strings.TrimSuffix(loss.Table+"."+loss.Column, ".") { // of a table there is no column
 				return s.Statement.LineOf(loss.Column)
 			}
 		}

@@ -45,8 +45,7 @@ func (c *check) wanted(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	missing := c.report(differs, old, want, name)
-	if missing {
+	if missing := c.report(differs, old, want, name); missing && c.program == nil { // whose migrations are no SQL
 		return c.propose(ctx, database, want)
 	}
 	return nil

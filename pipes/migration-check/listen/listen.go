@@ -42,6 +42,7 @@ type Heard struct {
 	Connections int
 	Refused     *pgconn.PgError // the last one that the server refused
 	Query       string          // what that was
+	Took        time.Duration   // that the server worked for the program
 	Trace       *trace.Trace    // nil when nobody asked for it
 	Err         error           // why the trace is not complete
 }
@@ -156,6 +157,13 @@ func (l *Listener) serve(ctx context.Context, conn net.Conn) {
 var reported = []string{
 	"server_version", "server_encoding", "client_encoding", "application_name", "default_transaction_read_only", "in_hot_standby",
 	"is_superuser", "session_authorization", "DateStyle", "IntervalStyle", "TimeZone", "integer_datetimes", "standard_conforming_strings",
+}
+
+// worked counts how long the server did.
+func (l *Listener) worked(took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.heard.Took += took
 }
 
 // add puts a connection's trace behind those of connections before it.

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -134,6 +135,8 @@ func (s *session) statement(ctx context.Context) error {
 // exchange sends the turn and hands answers back until enough says so. It is told whether
 // a message ends the answer to one request, and the status when the server is ready.
 func (s *session) exchange(enough func(done bool, status byte) bool) error {
+	began := time.Now()
+	defer func() { s.listener.worked(time.Since(began)) }()
 	written := make(chan error, 1)
 	batch := s.batch
 	s.batch, s.parses = nil, false

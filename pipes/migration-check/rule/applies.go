@@ -41,8 +41,11 @@ var byTool = map[string]map[string]string{
 	"I04":  {"django": "several leaves", "alembic": "several heads", "rails": full, "*": none},
 	"I05":  {"django": "two leaves after the merge", "alembic": "two heads after the merge", "*": none},
 	"I07":  {"django": "an operation without a reverse", "alembic": "no downgrade()", "rails": "IrreversibleMigration", "*": none},
+	"I09":  {"django": "a folder without __init__.py", "*": none},
 	"I12":  {"*": full},
 	"M208": {"*": none},
 	"M216": {"*": none},
 	"M219": {"*": none},
+	"M304": {"*": none},
+	"M401": {"*": none},
 }

@@ -19,6 +19,8 @@ type alembic struct {
 
 func (alembic) called() string { return "alembic" }
 
+func (alembic) traits() Traits { return Traits{Comment: "#", After: true, Heads: true} }
+
 func (alembic) bookkeeping() []string { return []string{"public.alembic_version"} }
 
 func (a alembic) command(line string) command {
@@ -127,7 +129,10 @@ func (a alembic) conflicts(l *Listing, heads []string, meant map[string]bool) []
 	}
 	for _, line := range slices.Sorted(maps.Keys(lines)) {
 		if leaves := lines[line]; len(leaves) > 1 {
-			all = append(all, Conflict{Leaves: leaves, Advice: "Run `" + a.program + " merge heads` and commit what it writes."})
+			all = append(all, Conflict{
+				Leaves: leaves, Text: "Merge needed: " + strings.Join(leaves, " and ") + " are both the last one.",
+				Advice: "Run `" + a.program + " merge heads` and commit what it writes.",
+			})
 		}
 	}
 	return all
@@ -171,9 +176,14 @@ func (a alembic) down(m Listed) command {
 }
 
 // applied is not told by Alembic, which keeps the last ones only: those and what is
-// before them, which only the listing knows.
-func (alembic) applied(ctx context.Context, d *server.Database) map[string]bool {
-	return recorded(ctx, d, "select version_num from alembic_version")
+// before them, which only the listing knows. None at all may be one transaction around
+// everything, that was taken back.
+func (alembic) applied(ctx context.Context, d *server.Database, l *Listing) map[string]bool {
+	done := l.ancestry(recorded(ctx, d, "select version_num from alembic_version"))
+	if len(done) == 0 {
+		return nil
+	}
+	return done
 }
 
 // ancestry completes what the last ones stand for.
@@ -224,6 +234,8 @@ func (alembic) explain(ctx context.Context, r *run, m Listed, direction Directio
 	answer, err := r.with(ctx, c)
 	return answer, all, err
 }
+
+func (alembic) read(m *Listed) { m.NoWayBack = oneWay(m.Text) }
 
 // oneWay tells of a revision that cannot be taken back.
 func oneWay(text string) string {

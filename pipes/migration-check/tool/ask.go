@@ -71,8 +71,8 @@ func (p *Program) locate(dir string, m *Listed) error {
 		if m.Digest == "" {
 			m.Digest = code(m.Text)
 		}
-		if p.Name() == "alembic" {
-			m.NoWayBack = oneWay(m.Text)
+		if r, ok := p.framework.(reader); ok {
+			r.read(m)
 		}
 		return nil
 	}

@@ -25,6 +25,8 @@ type commands struct {
 
 func (commands) called() string { return "commands" }
 
+func (commands) traits() Traits { return Traits{} }
+
 func (c commands) bookkeeping() []string {
 	if strings.Contains(c.table, ".") {
 		return []string{c.table}
@@ -82,7 +84,7 @@ func (commands) variables(m Listed) []string {
 	return []string{"MIGRATION=" + m.ID, "MIGRATION_BEFORE=" + strings.Join(m.Parents, " ")}
 }
 
-func (commands) applied(context.Context, *server.Database) map[string]bool { return nil }
+func (commands) applied(context.Context, *server.Database, *Listing) map[string]bool { return nil }
 
 // missing is for CHECK_COMMAND to answer.
 func (commands) missing(context.Context, *run) (*Missing, error) { return nil, nil }

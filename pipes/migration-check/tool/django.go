@@ -26,6 +26,8 @@ type django struct {
 
 func (django) called() string { return "django" }
 
+func (django) traits() Traits { return Traits{Comment: "#", After: true, Cascades: true} }
+
 // bookkeeping is what Django writes after every run, too: its lists of models and rights.
 func (django) bookkeeping() []string {
 	return []string{"public.django_migrations", "public.django_content_type", "public.auth_permission"}
@@ -146,6 +148,7 @@ func (d django) listing(t told) (*Listing, error) {
 		for _, name := range leaves {
 			c.Leaves = append(c.Leaves, app+"."+name)
 		}
+		c.Text = "Merge needed: " + strings.Join(c.Leaves, " and ") + " are both the last one of " + c.Of + "."
 		l.Conflicts = append(l.Conflicts, c)
 	}
 	return l, nil
@@ -171,7 +174,7 @@ func (d django) down(m Listed) command {
 	return d.command(fmt.Sprintf("migrate --no-input %s %s", m.app, to))
 }
 
-func (django) applied(ctx context.Context, d *server.Database) map[string]bool {
+func (django) applied(ctx context.Context, d *server.Database, _ *Listing) map[string]bool {
 	return recorded(ctx, d, "select app || '.' || name from django_migrations")
 }
 

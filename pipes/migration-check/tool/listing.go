@@ -27,10 +27,12 @@ type Listing struct {
 	Conflicts  []Conflict
 }
 
-// Conflict is where several migrations claim to be the last one, and the tool refuses.
+// Conflict is where several migrations claim to be the last one, or the same one, and the
+// tool refuses.
 type Conflict struct {
 	Of     string   // such as an app; "" is the whole
-	Leaves []string // ids
+	Leaves []string // ids, or files of those that share one
+	Text   string   // the sentence that says it
 	Advice string   // what to do
 }
 
@@ -38,7 +40,14 @@ type Conflict struct {
 type Missing struct {
 	Text  string   // what is missing; "" is nothing
 	Lines []string // the same, one each
+	At    []Spot   // of the lines, where it is known; else nil
 	Files map[string]string
+}
+
+// Spot is a line of a file in the clone; 0 is the file as a whole.
+type Spot struct {
+	File string
+	Line int
 }
 
 // Find looks one up.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -57,22 +58,37 @@ func (p *Program) Up(ctx context.Context, d *server.Database, f *folder.Folder) 
 
 // Step applies the last migration of the folder, or takes it back.
 func (p *Program) Step(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction) error {
-	_, err := p.Observe(ctx, d, f, direction, nil)
+	_, err := p.Timed(ctx, d, f, direction)
 	return err
 }
 
-// Observe is a step under observation. A step that fails is in the trace, too.
-func (p *Program) Observe(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, o *trace.Options) (*trace.Trace, error) {
+// Timed is Step, and tells how long the database worked for it: the start of a program takes
+// longer than most migrations, and would hide them.
+func (p *Program) Timed(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction) (time.Duration, error) {
+	_, c, err := p.command(f, direction)
+	if err != nil {
+		return 0, err
+	}
+	return p.apply(ctx, d, f, direction, c)
+}
+
+// command is the one of a step.
+func (p *Program) command(f *folder.Folder, direction Direction) (Listed, command, error) {
 	m, ok := p.listings[f.Root].Find(f.Migrations[len(f.Migrations)-1].Version.String())
 	if !ok {
-		return nil, exit.Unablef("%s: %s is not in the listing", p.Name(), f.Migrations[len(f.Migrations)-1].Name())
+		return m, command{}, exit.Unablef("%s: %s is not in the listing", p.Name(), f.Migrations[len(f.Migrations)-1].Name())
 	}
-	c := p.up(m)
 	if direction == Down {
-		c = p.down(m)
+		return m, p.down(m), nil
 	}
-	if o == nil {
-		_, err := p.apply(ctx, d, f, direction, c)
+	return m, p.up(m), nil
+}
+
+// Observe is a step under observation. A step that fails is in the trace, too. The trace
+// took what the database did, as of Timed.
+func (p *Program) Observe(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, o *trace.Options) (*trace.Trace, error) {
+	m, c, err := p.command(f, direction)
+	if err != nil {
 		return nil, err
 	}
 	r := p.on(d, f.Root, o)
@@ -81,20 +97,22 @@ func (p *Program) Observe(ctx context.Context, d *server.Database, f *folder.Fol
 		return nil, err
 	}
 	if r.heard.Trace != nil {
+		r.heard.Trace.Took = r.heard.Took
 		Place(r.heard.Trace, operations)
 		Narrow(r.heard.Trace, m.Text)
 	}
 	return p.judge(ctx, d, f, direction, r, answer, c.line)
 }
 
-// apply runs a command that migrates.
-func (p *Program) apply(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, c command) (*trace.Trace, error) {
+// apply runs a command that migrates, and tells how long the database worked for it.
+func (p *Program) apply(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, c command) (time.Duration, error) {
 	r := p.on(d, f.Root, nil)
 	answer, err := r.with(ctx, c)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	return p.judge(ctx, d, f, direction, r, answer, c.line)
+	_, err = p.judge(ctx, d, f, direction, r, answer, c.line)
+	return r.heard.Took, err
 }
 
 // judge tells what the end of a command that migrates means.
@@ -164,12 +182,7 @@ func (p *Program) culprit(ctx context.Context, d *server.Database, f *folder.Fol
 			}
 		}
 	}
-	done := p.applied(ctx, d)
-	if p.Name() == "alembic" {
-		if done = p.listings[f.Root].ancestry(done); len(done) == 0 {
-			return folder.Migration{}, false // all in one transaction, so none is done
-		}
-	}
+	done := p.applied(ctx, d, p.listings[f.Root])
 	migrations := slices.Clone(f.Migrations)
 	if direction == Down {
 		slices.Reverse(migrations)

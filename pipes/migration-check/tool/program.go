@@ -23,6 +23,7 @@ type Program struct {
 // framework is what differs between programs.
 type framework interface {
 	called() string
+	traits() Traits
 	bookkeeping() []string
 	// check finds out whether the project's code works at all. Its error says why not. A
 	// tool that tells what there is in the same breath gives that, too; else it is nil.
@@ -33,13 +34,43 @@ type framework interface {
 	all() command
 	up(m Listed) command
 	down(m Listed) command
-	// applied are the migrations that a database has; nil is not known.
-	applied(ctx context.Context, d *server.Database) map[string]bool
+	// applied are the migrations of a listing that a database has; nil is not known.
+	applied(ctx context.Context, d *server.Database, l *Listing) map[string]bool
 	// missing asks whether the code wants another schema than d, which has everything.
 	missing(ctx context.Context, r *run) (*Missing, error)
 	// explain runs the command that applies a migration, or takes it back, and tells the
 	// parts that it consists of.
 	explain(ctx context.Context, r *run, m Listed, direction Direction, c command) (Answer, []Operation, error)
+}
+
+// Traits are ways of a tool that the check has to know of.
+type Traits struct {
+	Comment  string // how one begins in a migration; "" is not known
+	Heads    bool   // it applies several last ones
+	After    bool   // each migration names the one before, so two branches may each add a last one
+	Cascades bool   // it writes CASCADE by itself wherever it drops something
+}
+
+// Traits are the tool's.
+func (p *Program) Traits() Traits { return p.traits() }
+
+// reader is a framework that sees in the file of a migration what its listing leaves out.
+type reader interface {
+	read(m *Listed)
+}
+
+// dumper is a framework that keeps a dump of the schema as SQL in the project.
+type dumper interface {
+	// dump is its path; "" is that there is none.
+	dump(dir string) string
+}
+
+// Dump is the project's dump of the schema as SQL; "" is none.
+func (p *Program) Dump(dir string) string {
+	if d, ok := p.framework.(dumper); ok {
+		return d.dump(dir)
+	}
+	return ""
 }
 
 // Name is that of the setting.

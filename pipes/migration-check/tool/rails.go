@@ -21,6 +21,8 @@ type rails struct {
 
 func (rails) called() string { return "rails" }
 
+func (rails) traits() Traits { return Traits{Comment: "#"} }
+
 func (rails) bookkeeping() []string {
 	return []string{"public.schema_migrations", "public.ar_internal_metadata"}
 }
@@ -63,7 +65,11 @@ func (r rails) list(_ context.Context, run *run) (*Listing, error) {
 		}
 		id := strings.TrimLeft(m[1], "0")
 		if other, twice := byVersion[id]; twice {
-			l.Conflicts = append(l.Conflicts, Conflict{Of: "version " + id, Leaves: []string{other, e.Name()}, Advice: "Give one of them a version of its own."})
+			l.Conflicts = append(l.Conflicts, Conflict{
+				Of: "version " + id, Leaves: []string{r.folder + "/" + other, r.folder + "/" + e.Name()},
+				Text:   "Two migrations have the version " + id + ": " + other + " and " + e.Name() + ".",
+				Advice: "Give one of them a later time in its name.",
+			})
 			continue
 		}
 		byVersion[id] = e.Name()
@@ -84,57 +90,8 @@ func (r rails) up(m Listed) command { return r.command("db:migrate:up VERSION="+
 
 func (r rails) down(m Listed) command { return r.command("db:migrate:down VERSION="+m.ID, os.DevNull) }
 
-func (rails) applied(ctx context.Context, d *server.Database) map[string]bool {
+func (rails) applied(ctx context.Context, d *server.Database, _ *Listing) map[string]bool {
 	return recorded(ctx, d, "select version from schema_migrations")
-}
-
-// missing holds the dump that Rails makes of the database against the one in the clone.
-func (r rails) missing(ctx context.Context, run *run) (*Missing, error) {
-	for _, name := range []string{"db/schema.rb", "db/structure.sql"} {
-		was, err := os.ReadFile(filepath.Join(run.dir, name))
-		if err != nil {
-			continue
-		}
-		dir, err := os.MkdirTemp("", "fearless-answer-")
-		if err != nil {
-			return nil, exit.Unablef("%w", err)
-		}
-		defer os.RemoveAll(dir)
-		dump := filepath.Join(dir, filepath.Base(name))
-		answer, err := run.with(ctx, r.command("db:schema:dump", dump))
-		if err != nil {
-			return nil, err
-		}
-		is, err := os.ReadFile(dump)
-		if answer.Code != 0 || err != nil {
-			return nil, exit.Refusedf("`%s db:schema:dump` ended with exit code %d: %s", r.program, answer.Code, answer.LastWords())
-		}
-		m := &Missing{}
-		for _, line := range lacks(code(string(was)), code(string(is))) {
-			m.Lines = append(m.Lines, "no migration makes: "+line)
-		}
-		for _, line := range lacks(code(string(is)), code(string(was))) {
-			m.Lines = append(m.Lines, name+" lacks: "+line)
-		}
-		m.Text = strings.Join(m.Lines, "; ")
-		return m, nil
-	}
-	return nil, nil
-}
-
-// lacks are the lines of one text that another does not have.
-func lacks(one, other string) []string {
-	have := map[string]bool{}
-	for line := range strings.Lines(other) {
-		have[strings.TrimSpace(line)] = true
-	}
-	var all []string
-	for line := range strings.Lines(one) {
-		if line = strings.TrimSpace(line); !have[line] {
-			all = append(all, line)
-		}
-	}
-	return all
 }
 
 func (rails) explain(ctx context.Context, r *run, m Listed, _ Direction, c command) (Answer, []Operation, error) {
