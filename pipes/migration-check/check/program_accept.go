@@ -22,6 +22,10 @@ func (c *check) acceptances(comments *rule.Acceptances) {
 		if !ok || one.External {
 			continue
 		}
+		if one.IsSQL() {
+			comments.Read(one.File, one.Text, time.Now().UTC())
+			continue
+		}
 		spans, remarks := tool.Scan(one.Text)
 		for _, o := range one.Operations {
 			if o.First > 0 {
@@ -45,6 +49,9 @@ func (c *check) own() {
 		}
 		if r := rule.Find(f.Rule); f.Tool == rule.Tool && strings.HasPrefix(f.Detail, r.Why+"\n"+r.Instead) {
 			words := tool.WordsFor(c.tool.Name(), f.Rule)
+			if strings.HasPrefix(f.Rule, "D0") && strings.Contains(f.Message, "CONCURRENTLY cannot run inside a transaction") {
+				words.Instead = tool.WordsFor(c.tool.Name(), "M205").Instead // which says how it can
+			}
 			more := strings.TrimPrefix(f.Detail, r.Why+"\n"+r.Instead) // such as why it is a warning only
 			f.Detail = cmp.Or(words.Why, r.Why) + "\n" + cmp.Or(words.Instead, r.Instead) + more
 		}

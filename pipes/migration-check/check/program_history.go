@@ -10,6 +10,7 @@ import (
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/rule"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
+	"bitbucket.org/fearless/pipes/shared/finding"
 )
 
 // stands tells a squash of which the base has all that it stands for: databases of the
@@ -58,19 +59,38 @@ func (c *check) programIntegrity(ctx context.Context) error {
 			c.add(rule.Find("I01").Finding(m.File, firstDifference(was.Text, m.Text), "The merged migration %s was edited.", m.ID))
 		case merged || p.stands(m):
 		case m.NoWayBack != "":
-			line := 0
-			for _, o := range m.Operations {
-				if o.OneWay && line == 0 {
-					line = o.First
-				}
-			}
-			c.add(rule.Find("I07").Finding(m.File, line, "%s cannot be taken back: %s.", m.ID, m.NoWayBack))
+			c.oneWay(m)
 		}
+	}
+	for _, file := range p.listing.Unread {
+		c.unread(file)
+	}
+	if p.listing.Elsewhere != "" && len(c.new) > 0 {
+		c.notJudged(p.listing.Elsewhere)
 	}
 	for _, conflict := range p.listing.Conflicts {
 		c.conflict(conflict)
 	}
 	return c.meanwhile(ctx)
+}
+
+// oneWay is I07, at the first operation without a way back.
+func (c *check) oneWay(m tool.Listed) {
+	line := m.DownLine
+	if at := slices.IndexFunc(m.Operations, func(o tool.Operation) bool { return o.OneWay }); at >= 0 {
+		line = m.Operations[at].First
+	}
+	c.add(rule.Find("I07").Finding(m.File, line, "%s cannot be taken back: %s.", m.ID, m.NoWayBack))
+}
+
+// unread is I09: a new file that looks like a migration and is none.
+func (c *check) unread(file string) {
+	if _, touched := c.changes.File(file); !touched {
+		return
+	}
+	f := rule.Find("I09").Finding(file, 0, "%s is no migration for %s: %s has no __init__.py.", path.Base(file), c.tool.Name(), path.Dir(file))
+	f.Severity = finding.Error // it comes with the change, so it is meant to be applied
+	c.add(f)
 }
 
 // shared tells a file of the head's that shares its id with another one.

@@ -2,11 +2,13 @@ package check
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/folder"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/rule"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/tool"
 	"bitbucket.org/fearless/pipes/pipes/migration-check/trace"
 )
@@ -29,8 +31,38 @@ func (a *attempt) observation(ctx context.Context, d *server.Database, direction
 	}
 	if direction == tool.Up {
 		a.refused = failed
+		a.untried(t)
 	}
 	return t, nil
+}
+
+// untried counts programs within the migration that found no row to do anything to. What
+// they do to those of production nobody has seen.
+func (a *attempt) untried(t *trace.Trace) {
+	one, ok := a.program.listing.Find(a.migration.Version.String())
+	if !ok || t.Failed != nil {
+		return
+	}
+	if one.Acts && !slices.ContainsFunc(t.Steps, func(s trace.Step) bool { return !a.idle(s) }) {
+		a.notJudged(fmt.Sprintf("what %s does: with the rows here it writes nothing; SEED_FILE may give others", one.File))
+	}
+	for _, o := range one.Operations {
+		did := slices.ContainsFunc(t.Steps, func(s trace.Step) bool {
+			return o.First <= s.Statement.Line && s.Statement.Line <= o.Last && !a.idle(s)
+		})
+		if o.Program && o.First > 0 && !did {
+			a.notJudged(fmt.Sprintf("what %s on line %d of %s does: with the rows here it writes nothing; SEED_FILE may give others", o.Kind, o.First, one.File))
+		}
+	}
+}
+
+// idle tells a statement by which the tool keeps account, or asks the server who it is.
+func (a *attempt) idle(step trace.Step) bool {
+	s := step.Statement
+	if s.Is("select") && len(step.Locks)+len(step.Rows)+len(step.Changes) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.Tokens, func(t statement.Token) bool { return slices.Contains(a.tool.Bookkeeping(), "public."+t.Text) })
 }
 
 // called is the migration as findings name it: files have versions, programs names.

@@ -235,7 +235,17 @@ func (alembic) explain(ctx context.Context, r *run, m Listed, direction Directio
 	return answer, all, err
 }
 
-func (alembic) read(m *Listed) { m.NoWayBack = oneWay(m.Text) }
+func (alembic) read(m *Listed) {
+	m.NoWayBack = oneWay(m.Text)
+	up, _ := body(m.Text, "upgrade")
+	m.Acts = len(up) > 0
+	spans, _ := scan(m.Text)
+	for _, s := range spans {
+		if s.Indent == 0 && strings.HasPrefix(s.Text, "def downgrade(") {
+			m.DownLine = s.First
+		}
+	}
+}
 
 // oneWay tells of a revision that cannot be taken back.
 func oneWay(text string) string {

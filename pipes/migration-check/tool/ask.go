@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 	"bitbucket.org/fearless/pipes/shared/exit"
 )
 
@@ -40,6 +41,12 @@ func (p *Program) keep(dir string, listing *Listing) (*Listing, error) {
 			return nil, err
 		}
 	}
+	for i, name := range listing.Unread {
+		if real, err := filepath.EvalSymlinks(name); err == nil {
+			name = real
+		}
+		listing.Unread[i], _ = below(dir, name)
+	}
 	listing.beside()
 	if p.listings == nil {
 		p.listings = map[string]*Listing{}
@@ -70,6 +77,9 @@ func (p *Program) locate(dir string, m *Listed) error {
 		m.File, m.Text = inside, string(text)
 		if m.Digest == "" {
 			m.Digest = code(m.Text)
+		}
+		if m.IsSQL() {
+			m.Digest = statement.Words(m.Text)
 		}
 		if r, ok := p.framework.(reader); ok {
 			r.read(m)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
@@ -34,6 +35,9 @@ func (c commands) bookkeeping() []string {
 	return []string{"public." + c.table}
 }
 
+// colours are what programs put around words for a terminal.
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
+
 func (commands) check(context.Context, *run) (*Listing, error) { return nil, nil }
 
 func (c commands) list(ctx context.Context, r *run) (*Listing, error) {
@@ -46,7 +50,7 @@ func (c commands) list(ctx context.Context, r *run) (*Listing, error) {
 	}
 	l := &Listing{}
 	before := ""
-	for line := range strings.Lines(answer.Out) {
+	for line := range strings.Lines(colours.ReplaceAllString(answer.Out, "")) {
 		words := strings.Fields(line)
 		if len(words) == 0 {
 			continue
@@ -91,7 +95,7 @@ func (commands) missing(context.Context, *run) (*Missing, error) { return nil, n
 
 func (commands) explain(ctx context.Context, r *run, m Listed, _ Direction, c command) (Answer, []Operation, error) {
 	answer, err := r.with(ctx, c)
-	return answer, lines(m.Text), err
+	return answer, lines(m), err
 }
 
 // Options say which program it is.

@@ -55,13 +55,20 @@ type told struct {
 				Line, Last int
 				Kind, Text string
 				OneWay     bool `json:"one_way"`
+				Program    bool
 			}
 		}
 		Conflicts map[string][]string
+		Unread    []string // files that Django takes for no migrations
+		Others    []string // databases beside the default one
 		Database  struct{ Engine, Host, Port, Expected string }
 	}
 	SQL     [][]string
 	Runs    int
+	Culprit *struct { // of a migration that failed
+		App, Name string
+		Number    int // of the operation, from 0
+	}
 	Missing *struct {
 		Code int
 		Out  string
@@ -136,12 +143,16 @@ func (d django) listing(t told) (*Listing, error) {
 			one.Replaces = append(one.Replaces, replaced[0]+"."+replaced[1])
 		}
 		for _, o := range m.Operations {
-			one.Operations = append(one.Operations, Operation{First: o.Line, Last: o.Last, Kind: o.Kind, Text: o.Text, OneWay: o.OneWay})
+			one.Operations = append(one.Operations, Operation{First: o.Line, Last: o.Last, Kind: o.Kind, Text: o.Text, OneWay: o.OneWay, Program: o.Program})
 			if o.OneWay && one.NoWayBack == "" {
 				one.NoWayBack = o.Kind + " has no reverse"
 			}
 		}
 		l.Migrations = append(l.Migrations, one)
+	}
+	l.Unread = t.List.Unread
+	if others := t.List.Others; len(others) > 0 {
+		l.Elsewhere = "what migrates in " + strings.Join(others, ", ") + ": only the default database of the project is tried"
 	}
 	for app, leaves := range t.List.Conflicts {
 		c := Conflict{Of: "the app " + app, Advice: "Run `" + d.program + " makemigrations --merge` and commit what it writes."}
@@ -213,10 +224,18 @@ func (d django) missing(ctx context.Context, r *run) (*Missing, error) {
 // everything is migrate, migrate and makemigrations.
 func (d django) everything(ctx context.Context, r *run) (a Answer, runs int, m *Missing, err error) {
 	t, a, err := d.ask(ctx, r, map[string]any{"migrate": [][]string{{}, {}}, "missing": true})
+	r.blame(t)
 	if err == nil && t.Runs == 2 {
 		m, _ = d.makes(r.dir, t, a) // without an answer it is asked by itself
 	}
 	return a, t.Runs, m, err
+}
+
+// blame keeps the operation that failed, which no line of the migration's own code tells.
+func (r *run) blame(t told) {
+	if t.Culprit != nil {
+		r.culprit = &culprit{id: t.Culprit.App + "." + t.Culprit.Name, operation: t.Culprit.Number}
+	}
 }
 
 // makes is what makemigrations would write.
@@ -280,6 +299,7 @@ func (d django) explain(ctx context.Context, r *run, m Listed, direction Directi
 		return answer, all, err
 	}
 	t, answer, err := d.ask(ctx, r, map[string]any{"sql": []string{m.app, m.name}, "migrate": [][]string{{m.app, m.name}}})
+	r.blame(t)
 	if len(t.SQL) == len(all) {
 		for i := range all {
 			all[i].SQL = t.SQL[i]

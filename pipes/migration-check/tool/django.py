@@ -13,6 +13,8 @@ import sys
 
 def fearless_operations(tree, migration):
     """Lines of each operation, where the file has them as a plain list."""
+    from django.db.migrations import RunPython
+
     lines = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and node.name == "Migration":
@@ -30,6 +32,7 @@ def fearless_operations(tree, migration):
             "kind": type(operation).__name__,
             "text": operation.describe(),
             "one_way": not (operation.reversible and all(o.reversible for o in inner)),
+            "program": getattr(operation, "code", None) not in (None, RunPython.noop),
         })
     return answer
 
@@ -41,6 +44,19 @@ def fearless_digest(tree):
             names = ("dependencies", "replaces", "run_before")
             node.body = [p for p in node.body if not (isinstance(p, ast.Assign) and any(getattr(t, "id", "") in names for t in p.targets))]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def fearless_unread(loader):
+    """Folders of migrations that Django takes for none, since they are no packages."""
+    from django.apps import apps
+
+    answer = []
+    for config in apps.get_app_configs():
+        name, explicit = loader.migrations_module(config.label)
+        folder = os.path.join(config.path, "migrations")
+        if config.label in loader.unmigrated_apps and name and not explicit and os.path.isdir(folder) and not os.path.exists(os.path.join(folder, "__init__.py")):
+            answer += sorted(os.path.join(folder, file) for file in os.listdir(folder) if file.endswith(".py") and file[0] not in "_~")
+    return answer
 
 
 def fearless_list():
@@ -76,6 +92,8 @@ def fearless_list():
     settings = connections["default"].settings_dict
     return {
         "migrations": migrations,
+        "unread": fearless_unread(loader),
+        "others": sorted(a for a in connections if a != "default" and not connections[a].settings_dict["TEST"]["MIRROR"]),
         "conflicts": {app: sorted(names) for app, names in loader.detect_conflicts().items()},
         "database": {"engine": connections["default"].vendor, "host": str(settings.get("HOST") or ""), "port": str(settings.get("PORT") or ""), "expected": os.environ["PGPORT"]},
     }
@@ -103,7 +121,9 @@ def fearless_sql(app, name):
 def fearless_missing():
     """What makemigrations says, with its exit code."""
     from django.core.management import call_command
+    from django.db.migrations.loader import MigrationLoader
 
+    MigrationLoader.check_consistent_history = lambda self, connection: None  # which asks all databases of the project
     out, code = io.StringIO(), 0
     try:
         call_command("makemigrations", check_changes=True, dry_run=True, interactive=False, verbosity=3, skip_checks=False, stdout=out)
@@ -121,6 +141,20 @@ def fearless_unapply(app, name):
     graph, applied = executor.loader.graph, executor.loader.applied_migrations
     plan = [(graph.nodes[key], True) for key in graph.backwards_plan((app, name)) if key in applied]
     executor.migrate([(app, name)], plan=plan)
+
+
+def fearless_culprit(error):
+    """The operation that was at work: its app, migration and number, from 0."""
+    from django.db.migrations import Migration
+
+    answer, trace = None, error.__traceback__
+    while trace is not None:
+        names = trace.tb_frame.f_locals
+        migration, operation = names.get("self"), names.get("operation")
+        if isinstance(migration, Migration) and operation in migration.operations:
+            answer = {"app": migration.app_label, "name": migration.name, "number": migration.operations.index(operation)}
+        trace = trace.tb_next
+    return answer
 
 
 def fearless():
@@ -150,7 +184,11 @@ def fearless():
             told("sql", None)
         connections["default"].close()
     for number, arguments in enumerate(question.get("migrate", []), 1):
-        call_command("migrate", *arguments, interactive=False, skip_checks=False)
+        try:
+            call_command("migrate", *arguments, interactive=False, skip_checks=False)
+        except Exception as error:
+            told("culprit", fearless_culprit(error))
+            raise
         told("runs", number)
     if "missing" in question:
         told("missing", fearless_missing())

@@ -1,6 +1,9 @@
 package tool
 
 import (
+	"path"
+	"strings"
+
 	"bitbucket.org/fearless/pipes/pipes/migration-check/folder"
 )
 
@@ -18,6 +21,8 @@ type Listed struct {
 	Planned    bool     // false: a squash stands for it
 	Operations []Operation
 	NoWayBack  string // why it has no down; "" is that it has one
+	DownLine   int    // where the way back begins; 0 is not known
+	Acts       bool   // its way up is known to consist of something
 	app, name  string
 }
 
@@ -25,6 +30,8 @@ type Listed struct {
 type Listing struct {
 	Migrations []Listed
 	Conflicts  []Conflict
+	Unread     []string // files that the tool takes for no migrations, though they look like some
+	Elsewhere  string   // what there is that is not tried; "" is nothing
 }
 
 // Conflict is where several migrations claim to be the last one, or the same one, and the
@@ -90,6 +97,9 @@ func (l *Listing) Folder(format, root string) *folder.Folder {
 	}
 	return f
 }
+
+// IsSQL tells a file of SQL from a program.
+func (m Listed) IsSQL() bool { return strings.EqualFold(path.Ext(m.File), ".sql") }
 
 // At is the file, or what stands for one that is not in the clone.
 func (m Listed) At() string {

@@ -132,29 +132,46 @@ func (p *Program) judge(ctx context.Context, d *server.Database, f *folder.Folde
 	if answer.Code == 0 {
 		return t, nil
 	}
-	failed := p.failure(ctx, d, f, direction, answer, r.heard)
+	failed := p.failure(ctx, d, f, direction, answer, r)
 	if t != nil {
-		failedAt(t, r.heard, failed)
+		failedAt(t, r.heard, failed, p.listings[f.Root])
 	}
 	return t, server.MissingExtension(failed)
 }
 
-// failedAt marks the statement that the server refused, or the end.
-func failedAt(t *trace.Trace, heard listen.Heard, failed *Failure) {
-	at := len(t.Steps) - 1
-	for i, s := range t.Steps {
-		if heard.Refused != nil && strings.Contains(heard.Query, s.Statement.Text) {
-			at = i
-		}
+// failedAt marks the statement that the server refused, or the end. Where the migration's
+// own code was is more than where its operation is, and less than where its SQL is.
+func failedAt(t *trace.Trace, heard listen.Heard, failed *Failure, listing *Listing) {
+	t.Failed = &trace.Failure{Step: len(t.Steps) - 1, Code: failed.Code, Err: failed.Err, Line: failed.Line}
+	if heard.Refused == nil || failed.Code != heard.Refused.Code {
+		return
 	}
-	t.Failed = &trace.Failure{Step: at, Code: failed.Code, Err: failed.Err}
-	if t.Failed.Line = failed.Line; at >= 0 && heard.Refused != nil && failed.Code == heard.Refused.Code && t.Steps[at].Statement.Line > 0 {
-		t.Failed.Line = t.Steps[at].Statement.Line
+	for i, s := range t.Steps {
+		if !strings.Contains(heard.Query, s.Statement.Text) {
+			continue
+		}
+		t.Failed.Step = i
+		if line := s.Statement.Line; line > 0 && (failed.Line == 0 || listing.sameCode(failed.File, failed.Line, line)) {
+			t.Failed.Line = line
+		}
 	}
 }
 
+// sameCode tells whether two lines are of one logical line of a migration.
+func (l *Listing) sameCode(file string, one, other int) bool {
+	for _, m := range l.Migrations {
+		if m.File != file {
+			continue
+		}
+		spans, _ := scan(m.Text)
+		return slices.ContainsFunc(spans, func(s Span) bool { return s.First <= min(one, other) && max(one, other) <= s.Last })
+	}
+	return false
+}
+
 // failure tells which migration failed, and of what.
-func (p *Program) failure(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, answer Answer, heard listen.Heard) *Failure {
+func (p *Program) failure(ctx context.Context, d *server.Database, f *folder.Folder, direction Direction, answer Answer, r *run) *Failure {
+	heard := r.heard
 	failed := &Failure{Direction: direction, Err: errors.New(answer.LastWords())}
 	var refused *pgconn.PgError
 	if heard.Refused != nil && (strings.Contains(answer.All, heard.Refused.Message) || heard.Refused.Code == "57P01") {
@@ -168,7 +185,23 @@ func (p *Program) failure(ctx context.Context, d *server.Database, f *folder.Fol
 		failed.Version, failed.File = m.Version, m.Up.File
 		failed.Line = lineIn(f.Root, answer.All, m.Up.File)
 	}
+	if r.culprit != nil {
+		p.blamed(f, r.culprit, failed)
+	}
 	return failed
+}
+
+// blamed is the operation that the tool says has failed, as far as code in it does not say
+// more.
+func (p *Program) blamed(f *folder.Folder, c *culprit, failed *Failure) {
+	m, ok := p.listings[f.Root].Find(c.id)
+	if !ok || m.External || failed.File == m.File && failed.Line > 0 {
+		return
+	}
+	failed.Version, failed.File = folder.Named(m.ID), m.File
+	if c.operation < len(m.Operations) {
+		failed.Line = m.Operations[c.operation].First
+	}
 }
 
 // culprit is the migration that failed: the one in which the program's code was, else the

@@ -15,6 +15,7 @@ type Operation struct {
 	Kind        string
 	Text        string
 	OneWay      bool     // cannot be taken back
+	Program     bool     // code of the project's own, which may do anything
 	SQL         []string // what the tool says it sends for it; may be nothing
 }
 

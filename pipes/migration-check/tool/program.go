@@ -90,7 +90,15 @@ type run struct {
 	shell Shell
 	dir   string
 	heard listen.Heard
-	with  func(ctx context.Context, c command) (Answer, error)
+	// culprit is the operation that failed; nil is not known.
+	culprit *culprit
+	with    func(ctx context.Context, c command) (Answer, error)
+}
+
+// culprit is one of a migration's operations.
+type culprit struct {
+	id        string
+	operation int // from 0
 }
 
 // on prepares work on a database. With observe each statement is traced.

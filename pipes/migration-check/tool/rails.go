@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"bitbucket.org/fearless/pipes/pipes/migration-check/server"
+	"bitbucket.org/fearless/pipes/pipes/migration-check/statement"
 	"bitbucket.org/fearless/pipes/shared/exit"
 )
 
@@ -27,9 +28,10 @@ func (rails) bookkeeping() []string {
 	return []string{"public.schema_migrations", "public.ar_internal_metadata"}
 }
 
-// command keeps the dump of the schema, which each run writes, out of the clone.
+// command keeps the dump of the schema, which each run writes, out of the clone, and
+// starts no server that would keep the address of a database for the next run.
 func (r rails) command(line, dump string) command {
-	return command{"export RAILS_ENV=${RAILS_ENV:-test}; " + r.program + " " + line, []string{"DISABLE_DATABASE_ENVIRONMENT_CHECK=1", "SCHEMA=" + dump}}
+	return command{"export RAILS_ENV=${RAILS_ENV:-test}; " + r.program + " " + line, []string{"DISABLE_DATABASE_ENVIRONMENT_CHECK=1", "DISABLE_SPRING=1", "SCHEMA=" + dump}}
 }
 
 func (r rails) check(ctx context.Context, run *run) (*Listing, error) {
@@ -96,13 +98,20 @@ func (rails) applied(ctx context.Context, d *server.Database, _ *Listing) map[st
 
 func (rails) explain(ctx context.Context, r *run, m Listed, _ Direction, c command) (Answer, []Operation, error) {
 	answer, err := r.with(ctx, c)
-	return answer, lines(m.Text), err
+	return answer, lines(m), err
 }
 
-// lines are all lines of code as operations: which of them are is found by their names.
-func lines(text string) []Operation {
-	spans, _ := scan(text)
+// lines are all lines of code as operations: which of them are is found by their names. Of
+// SQL they are its statements.
+func lines(m Listed) []Operation {
 	var all []Operation
+	if m.IsSQL() {
+		for _, s := range statement.Split(m.Text) {
+			all = append(all, Operation{First: s.Line, Last: s.EndLine, Text: s.Text})
+		}
+		return all
+	}
+	spans, _ := scan(m.Text)
 	for _, s := range spans {
 		all = append(all, Operation{First: s.First, Last: s.Last, Text: s.Text})
 	}

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
-	"time"
 
 	"bitbucket.org/fearless/pipes/shared/exit"
 )
@@ -75,22 +73,33 @@ func (s Shell) Run(ctx context.Context, dir, line string, more []string) (Answer
 	return answer, err
 }
 
-// RunLine is Run with this environment as it is.
+// RunLine is Run with this environment as it is. What a command leaves running, such as a
+// server beside it, is ended with it.
 func RunLine(ctx context.Context, dir, line string, environ []string) (Answer, error) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", line)
 	cmd.Dir, cmd.Env = dir, environ
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
-	var out, failed strings.Builder
-	all := &both{}
-	cmd.Stdout, cmd.Stderr = writers{&out, all}, writers{&failed, all}
-	err := cmd.Run()
-	answer := Answer{Out: out.String(), Err: failed.String(), All: all.text.String()}
+	cmd.WaitDelay = patience
+	p, err := newPrinted()
+	if err != nil {
+		return Answer{}, exit.Unablef("`%s`: %w", line, err)
+	}
+	defer p.close()
+	cmd.Stdout, cmd.Stderr = p.out.in, p.failed.in
+	if err = cmd.Start(); err == nil {
+		p.read()
+		err = cmd.Wait()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it is gone, as a rule
+		p.end()
+	}
+	answer := Answer{Out: p.out.text.String(), Err: p.failed.text.String(), All: p.all.String()}
 	var ended *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
 		return answer, fmt.Errorf("`%s` was still running: %w", line, context.Cause(ctx))
+	case p.over:
+		return answer, exit.Unablef("`%s` printed more than %d MiB", line, mostPrinted>>20)
 	case errors.As(err, &ended) && ended.Exited():
 		answer.Code = ended.ExitCode()
 		return answer, nil
@@ -114,26 +123,4 @@ func overridden(environ, more []string) []string {
 		}
 	}
 	return all
-}
-
-// both collects two streams in the order in which they come.
-type both struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *both) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-type writers struct {
-	one   *strings.Builder
-	other *both
-}
-
-func (w writers) Write(p []byte) (int, error) {
-	w.one.Write(p)
-	return w.other.Write(p)
 }
