@@ -33,7 +33,13 @@ func (e *Environment) Replace(ctx context.Context, phase string, how localcloud.
 	}); err != nil {
 		return err
 	}
-	err := e.replaced(ctx, victim)
+	var err error
+	if how == localcloud.EndUndrained {
+		// What it works on is lost now: a busy computer may end its processes so late that
+		// they are through with it.
+		err = e.proof.stage.Kill(victim)
+	}
+	err = errors.Join(err, e.replaced(ctx, victim))
 	if err := errors.Join(err, e.proof.stage.Cloud.SetEnding(group, localcloud.EndInOrder)); err != nil {
 		return err
 	}
